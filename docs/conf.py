@@ -1,0 +1,113 @@
+"""Sphinx settings.  The build is strict (``-W -n``) and needs no network."""
+
+from __future__ import annotations
+
+import tempfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import httpx  # noqa: ASYNC127
+
+import kxt_trio
+from kxt_trio.transport import network
+
+HERE = Path(__file__).parent
+
+project = "kxt_trio"
+author = "the kxt_trio authors"
+copyright = f"2026 {author}"
+release = version = kxt_trio.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.doctest",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.napoleon",
+]
+exclude_patterns = ["_build", "inventories"]
+default_role = "py:obj"
+nitpicky = True
+
+html_theme = "furo"
+html_title = f"kxt_trio {release}"
+html_static_path = ["_static"]
+html_css_files = ["kxt.css"]
+
+autodoc_class_signature = "mixed"
+autodoc_default_options = {"members": True}
+autodoc_inherit_docstrings = False
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+autodoc_typehints = "signature"
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 88
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+
+doctest_global_setup = "from kxt_trio import *"
+
+# Imported there for type checkers only; autodoc evaluates the annotations, those of the
+# class in its module and those of the __init__ that attrs wrote in a copy of it.
+for namespace in (vars(network), network.Network.__init__.__globals__):
+    namespace["httpx"] = httpx
+
+
+# Cross references to other projects.  Their own inventories would have to be fetched, so
+# what we refer to is listed in docs/inventories, and turned into Sphinx's format here.
+
+
+def build_inventory(name: str) -> str:
+    lines = (HERE / "inventories" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    rows = [line.split() for line in lines if line and not line.startswith("#")]
+    entries = "".join(
+        f"{target} py:{ROLES.get(role, role)} 1 {page}#{PREFIX.get(role, '')}$ -\n"
+        for target, role, page in rows
+    )
+    path = Path(BUILT.name) / f"{name}.inv"
+    head = f"# Sphinx inventory version 2\n# Project: {name}\n# Version:\n"
+    head += "# The remainder of this file is compressed using zlib.\n"
+    path.write_bytes(head.encode() + zlib.compress(entries.encode()))
+    return str(path)
+
+
+ROLES = {"mod": "module", "func": "function", "exc": "exception", "meth": "method"}
+PREFIX = {"mod": "module-"}
+BUILT = tempfile.TemporaryDirectory()
+
+intersphinx_mapping = {
+    "python": ("https://docs.python.org/3/", build_inventory("python")),
+    "trio": ("https://trio.readthedocs.io/en/stable/", build_inventory("trio")),
+}
+
+nitpick_ignore_regex = [
+    ("py:class", r"kxt_trio\.testing\.rest_desk\.RestCall"),  # a row of FakeKIS.rest_calls
+    ("py:meth", r"BrokerFaults\.\w+"),  # documented as methods of FakeKIS
+    ("py:.*", r"httpx\..*"),  # publishes no inventory
+    ("py:class", r"kxt_trio\..*\._\w+"),  # type variables
+]
+
+
+def keep_colons(_app: Any, what: str, *rest: Any) -> None:
+    """Keep napoleon from reading "Subscribed: what is ..." as a type and its text.
+
+    It looks for a type in the first line only, so that becomes an empty comment.
+    """
+    lines = rest[-1]
+    if what in ("attribute", "data", "property"):
+        lines[:0] = ["..", ""]
+
+
+def show_context_manager(*event: Any) -> tuple[str, str] | None:
+    """Show what an ``asynccontextmanager`` returns, not the generator it is made of."""
+    signature, returned = event[-2:]
+    if "AsyncGenerator[" not in (returned or ""):
+        return None
+    _, _, inner = returned.partition("[")
+    return signature, f"~contextlib.AbstractAsyncContextManager[{inner}"
+
+
+def setup(app: Any) -> None:
+    app.connect("autodoc-process-signature", show_context_manager)
+    app.connect("autodoc-process-docstring", keep_colons, priority=400)

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+import trio
+from strategy import PositionUnknownError, take_profit
+from trio.testing import MockClock
+
+from kxt_trio import open_fill_stream
+from kxt_trio.testing import FakeKIS
+
+
+class FakeDesk:
+    """Sells at the stand-in broker; a call takes 200 ms, as one over the network may."""
+
+    def __init__(self, kis: FakeKIS) -> None:
+        self.kis = kis
+        self.sold: list[tuple[int, int]] = []
+
+    async def sell(self, symbol: str, quantity: Decimal, price: Decimal) -> None:
+        await trio.sleep(0.2)
+        self.kis.place(symbol, quantity=int(quantity), price=price, side="sell")
+        self.sold.append((int(quantity), int(price)))
+
+
+async def test_every_bought_share_is_offered_again(
+    fake_kis: FakeKIS, autojump_clock: MockClock
+) -> None:
+    desk = FakeDesk(fake_kis)
+    async with (
+        open_fill_stream(**fake_kis.credentials, network=fake_kis.network) as fills,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(take_profit, fills, desk)
+        order_id = fake_kis.place("005930", quantity=10, price=69_900)
+        fake_kis.fill(order_id, quantity=4, price=69_800)
+        await trio.sleep(3600)
+        fake_kis.fill(order_id, quantity=6)
+        await trio.sleep(1)
+        nursery.cancel_scope.cancel()
+    assert desk.sold == [(4, 70_400), (6, 70_500)]
+
+
+async def test_a_gap_stops_the_strategy(fake_kis: FakeKIS, autojump_clock: MockClock) -> None:
+    desk = FakeDesk(fake_kis)
+    async with open_fill_stream(**fake_kis.credentials, network=fake_kis.network) as fills:
+        order_id = fake_kis.place("005930", quantity=10, price=69_900)
+        fake_kis.drop()
+        fake_kis.fill(order_id, quantity=4)  # nobody hears of it
+        await trio.sleep(10)
+        fake_kis.fill(order_id, quantity=6)
+        with pytest.raises(PositionUnknownError):
+            await take_profit(fills, desk)
+    assert fake_kis.totals()[order_id] == (Decimal(10), Decimal(699_000))
+    assert desk.sold == []
+
+
+async def test_a_trading_day(fake_kis: FakeKIS, autojump_clock: MockClock) -> None:
+    desk = FakeDesk(fake_kis)
+    async with (
+        open_fill_stream(**fake_kis.credentials, network=fake_kis.network) as fills,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(take_profit, fills, desk)
+        for minute in range(390):  # 09:00 to 15:30
+            fake_kis.fill(fake_kis.place("005930", quantity=1 + minute % 5, price=69_900))
+            await trio.sleep(60)
+        nursery.cancel_scope.cancel()
+    bought = sum(quantity for quantity, _ in fake_kis.totals().values())
+    assert sum(quantity for quantity, _ in desk.sold) == bought

@@ -1,0 +1,117 @@
+"""``kxt-trio demo``: a stand-in broker, real sockets, a broken link, and an honest count."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from urllib.parse import urlsplit
+
+import trio
+
+from kxt_trio import FillEvent, FillStream, KISClient, Network, StreamPolicy
+from kxt_trio.testing import FakeKIS, serve_fake_kis
+
+from .arguments import DemoOptions
+from .exits import ExitCode
+from .rows import grouped, side_word
+from .scenario import Cable, Scenario
+from .stage import JsonStage, PlainStage, Stage
+from .tally import Outcome, Tally
+
+__all__ = ["demo"]
+
+#: Seconds between two attempts to reconnect.  A broker that is not a stand-in would mind.
+_IMPATIENCE = 0.2
+
+
+async def demo(options: DemoOptions) -> ExitCode:
+    """Play the scenario and count.
+
+    Returns:
+        OK when the broker's totals and the delivered ones differ by exactly what was
+        filled while the link was down.
+
+    Raises:
+        KXTError: the link could not be made or mended.
+        ReaderGoneError: nobody reads the output any more.
+    """
+    stage = _choose_stage(options)
+    cable = Cable()
+    tally = Tally()
+    async with FakeKIS() as kis, trio.open_nursery() as nursery:
+        await nursery.start(partial(serve_fake_kis, kis=kis))
+        await stage.introduce(urlsplit(kis.endpoints.rest).netloc)
+        network = Network(open_stream=cable.open_stream, now=lambda: kis.now)
+        async with (
+            KISClient(
+                **kis.credentials,
+                endpoints=kis.endpoints,
+                policy=_policy(options.speed),
+                network=network,
+            ) as client,
+            client.stream_fill_updates() as fills,
+        ):
+            await fills.wait_live()
+            await stage.tell("link", "live: the broker acknowledged the subscription")
+            scenario = Scenario(
+                kis,
+                cable,
+                stage,
+                heard=tally.heard,
+                orders=options.orders,
+                speed=options.speed,
+            )
+            async with trio.open_nursery() as watchers:
+                watchers.start_soon(_listen, fills, tally, stage)
+                watchers.start_soon(stage.watch, fills)
+                await scenario.play(fills)
+                watchers.cancel_scope.cancel()
+            outcome = Outcome.of(
+                scenario.orders,
+                kis.totals(),
+                tally,
+                fills.statistics(),
+                scenario.unheard_times,
+            )
+        nursery.cancel_scope.cancel()
+    await stage.finish(outcome)
+    return ExitCode.OK if outcome.adds_up else ExitCode.FAILURE
+
+
+def _choose_stage(options: DemoOptions) -> Stage:
+    if options.json:
+        return JsonStage()
+    if sys.stdout.isatty():
+        try:
+            from .live_stage import LiveStage  # noqa: PLC0415  # rich, for a terminal only
+        except ModuleNotFoundError:
+            return PlainStage()
+        return LiveStage()
+    return PlainStage()
+
+
+def _policy(speed: float) -> StreamPolicy:
+    return StreamPolicy(
+        # The cable may be out for longer than a usual attempt lasts.
+        connect_timeout=10 / min(speed, 1),
+        backoff_initial=_IMPATIENCE,
+        backoff_floor=_IMPATIENCE,
+        backoff_max=_IMPATIENCE,
+    )
+
+
+async def _listen(fills: FillStream, tally: Tally, stage: Stage) -> None:
+    previous: FillEvent | None = None
+    async for fill in fills:
+        report = fill.report
+        so_far = tally.add(fill)
+        side = side_word(fill.side)
+        text = (
+            f"{report.order_ref.order_id}  {side:<4} {grouped(report.quantity):>4} x "
+            f"{fill.instrument.symbol} at {grouped(report.price):>7}   "
+            f"{grouped(so_far)} of {grouped(fill.order_quantity or so_far)}"
+        )
+        await stage.deliver(fill, text)
+        if fill == previous:
+            await stage.tell("note", "the last two look alike: they are two fills and stay two")
+        previous = fill

@@ -1,0 +1,317 @@
+"""The front door: a client, and the two functions that open one for a single stream."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import TracebackType
+from typing import Self
+
+import trio
+
+from .errors import KXTUnsupportedError, KXTValidationError
+from .models import AccountSummary, FillUpdatesStreamRequest, OrderEventsStreamRequest
+from .scope import open_scope
+from .session import Session
+from .settings import Credentials, Endpoints, Environment, StreamPolicy
+from .stream import FillOutlet, FillStream, OrderEventStream, OrderOutlet, note_failure
+from .transport.network import Network
+
+__all__ = ["KISClient", "open_fill_stream", "open_order_event_stream"]
+
+
+class KISClient:
+    """One app key's session with the broker, shared by any number of streams.
+
+    An async context manager: background work lives in the client's nursery and is over
+    when the block is.  Nothing is connected before the first stream, and however many
+    streams there are, there is one websocket: KIS allows one session per app key.
+
+    Args:
+        app_key: The app key of the account, 36 characters.
+        app_secret: Its secret.
+        hts_id: The HTS login id whose orders are listened to; a stream can name it too.
+        account_no: ``"12345678"`` or ``"12345678-01"``.  With an account only its
+            notices pass; without one, those of every account under the HTS ID.
+        account_product_code: ``"01"``, where ``account_no`` does not carry it.
+        environment: Real or paper; keys of one are refused by the other.
+        endpoints: Other addresses than the broker's own.
+        policy: Timeouts, backoff and buffer size.
+        network: The seam for tests and unusual deployments.
+
+    Raises:
+        KXTValidationError: an argument cannot be used.
+
+    .. versionadded:: 0.1
+    """
+
+    def __init__(
+        self,
+        *,
+        app_key: str,
+        app_secret: str,
+        hts_id: str | None = None,
+        account_no: str | None = None,
+        account_product_code: str | None = None,
+        environment: Environment = Environment.REAL,
+        endpoints: Endpoints | None = None,
+        policy: StreamPolicy = StreamPolicy(),  # noqa: B008  # frozen
+        network: Network | None = None,
+    ) -> None:
+        self._credentials = Credentials(
+            app_key=app_key,
+            app_secret=app_secret,
+            hts_id=hts_id,
+            account_no=account_no,
+            account_product_code=account_product_code,
+            environment=environment,
+        )
+        self._account = _account(
+            self._credentials.account_no, self._credentials.account_product_code
+        )
+        self._endpoints = endpoints or Endpoints.of(self._credentials.environment)
+        self._policy = policy
+        self._network = network or Network()
+        self._session: Session | None = None
+        self._scope: AbstractAsyncContextManager[None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<KISClient {self._credentials.environment.value} {self._endpoints.websocket}>"
+
+    async def __aenter__(self) -> Self:
+        """Start the background work, which waits for the first stream.
+
+        Raises:
+            KXTUnsupportedError: not running under trio, or entered before.
+        """
+        if not trio.lowlevel.in_trio_run():
+            raise KXTUnsupportedError(
+                "kxt_trio needs trio: start your program with trio.run(...), or on anyio "
+                "with anyio.run(..., backend='trio')"
+            )
+        if self._scope is not None:
+            raise KXTUnsupportedError("a KISClient is entered once; make another one")
+        self._session = Session(self._credentials, self._endpoints, self._policy, self._network)
+        self._scope = open_scope(
+            self._session, name="kxt_trio session", grace=self._policy.shutdown_grace
+        )
+        await self._scope.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        """End every stream, say goodbye to the broker and be gone within the grace.
+
+        Raises:
+            KXTError: a stream failed and nobody received the failure.
+        """
+        assert self._session is not None
+        assert self._scope is not None
+        untold = self._session.finish()
+        self._session = None
+        for failure in untold:
+            note_failure(exc, failure)
+        # Not shielded here: open_scope bounds its own end.
+        swallowed = await self._scope.__aexit__(exc_type, exc, traceback)  # noqa: ASYNC102
+        if exc is None and untold:
+            for other in untold[1:]:
+                note_failure(untold[0], other)
+            raise untold[0]
+        return swallowed
+
+    def stream_order_events(
+        self,
+        request: OrderEventsStreamRequest | None = None,
+        /,
+        *,
+        hts_id: str | None = None,
+        account_no: str | None = None,
+        account_product_code: str | None = None,
+        account: AccountSummary | None = None,
+    ) -> OrderEventStream:
+        """Return a stream of everything that happens to orders, fills included.
+
+        Returns at once; the subscription is made in the background.  What is executed
+        before :meth:`~kxt_trio.OrderEventStream.wait_live` returns may go unseen.
+
+        An argument here beats the request object, which beats the client's default; a
+        blank string counts as missing.  Naming an account is recommended.
+
+        Raises:
+            KXTUnsupportedError: no HTS ID here nor on the client; another HTS ID is in
+                use; or not inside ``async with``.
+            KXTValidationError: an argument cannot be used.
+        """
+        session = self._running()
+        asked = request or OrderEventsStreamRequest()
+        wanted = self._hts_id(hts_id, asked.hts_id)
+        outlet = OrderOutlet(
+            self._account_for(account, account_no, account_product_code, asked.account),
+            self._policy.buffer_size,
+        )
+        session.attach(outlet, wanted)
+        return OrderEventStream(outlet, session.status, session.detach)
+
+    def stream_fill_updates(
+        self,
+        request: FillUpdatesStreamRequest | None = None,
+        /,
+        *,
+        hts_id: str | None = None,
+        account_no: str | None = None,
+        account_product_code: str | None = None,
+        account: AccountSummary | None = None,
+    ) -> FillStream:
+        """Return a stream of fills, one event for every execution.
+
+        The fills-only form of :meth:`stream_order_events`, on the same websocket;
+        lifecycle notices never appear on it.
+        """
+        session = self._running()
+        asked = request or FillUpdatesStreamRequest()
+        wanted = self._hts_id(hts_id, None)
+        outlet = FillOutlet(
+            self._account_for(account, account_no, account_product_code, asked.account),
+            self._policy.buffer_size,
+        )
+        session.attach(outlet, wanted)
+        return FillStream(outlet, session.status, session.detach)
+
+    def _running(self) -> Session:
+        if self._session is None:
+            raise KXTUnsupportedError(
+                "streams are made inside the client's block: `async with KISClient(...)`"
+            )
+        return self._session
+
+    def _hts_id(self, *candidates: str | None) -> str:
+        for candidate in (*candidates, self._credentials.hts_id):
+            text = _text(candidate)
+            if text is not None:
+                return text
+        raise KXTUnsupportedError(
+            "the broker's notices are subscribed by HTS ID, and there is none: give hts_id "
+            "to the client or to the call"
+        )
+
+    def _account_for(
+        self,
+        account: AccountSummary | None,
+        number: str | None,
+        product_code: str | None,
+        requested: AccountSummary | None,
+    ) -> AccountSummary | None:
+        code = _text(product_code)
+        named = _account(number, code)
+        if account is not None and named is not None and account.account_id != named.account_id:
+            raise KXTValidationError("account and account_no name different accounts; give one")
+        chosen = named or account or requested or self._account
+        if chosen is not None:
+            return AccountSummary.parse(chosen.account_id, code or chosen.product_code)
+        if code is not None:
+            raise KXTValidationError("account_product_code needs an account_no")
+        return None
+
+
+@asynccontextmanager
+async def open_fill_stream(
+    *,
+    app_key: str,
+    app_secret: str,
+    hts_id: str | None = None,
+    account_no: str | None = None,
+    account_product_code: str | None = None,
+    environment: Environment = Environment.REAL,
+    endpoints: Endpoints | None = None,
+    policy: StreamPolicy = StreamPolicy(),  # noqa: B008  # frozen
+    network: Network | None = None,
+) -> AsyncGenerator[FillStream]:
+    """Open a stream of fills and everything it needs, for the length of a block.
+
+    Enters once the broker has acknowledged the subscription, so an order placed inside
+    the block cannot fill unseen.  Arguments are those of :class:`KISClient`.
+
+    Raises:
+        KXTValidationError: an argument cannot be used.
+        KXTUnsupportedError: no ``hts_id``, or not running under trio.
+        KXTAuthenticationError: the broker refuses the keys.
+        KXTSubscriptionError: the broker refuses the subscription, such as for a wrong
+            HTS ID.
+        KXTSessionInUseError: another program holds the app key's session.
+        KXTConnectionError: not subscribed within ``policy.startup_timeout``; transient
+            trouble was retried that long.
+
+    What fails later is raised by :meth:`~kxt_trio.FillStream.receive`, after the events
+    received before; the block itself is not cancelled.  A failure nobody received is
+    raised when the block ends.  Leaving the block, also by an outer cancel, releases
+    the subscription, closes the link and is over within ``policy.shutdown_grace``.
+
+    .. versionadded:: 0.1
+    """
+    async with (
+        KISClient(
+            app_key=app_key,
+            app_secret=app_secret,
+            hts_id=hts_id,
+            account_no=account_no,
+            account_product_code=account_product_code,
+            environment=environment,
+            endpoints=endpoints,
+            policy=policy,
+            network=network,
+        ) as client,
+        client.stream_fill_updates() as fills,
+    ):
+        await fills.wait_live()
+        yield fills
+
+
+@asynccontextmanager
+async def open_order_event_stream(
+    *,
+    app_key: str,
+    app_secret: str,
+    hts_id: str | None = None,
+    account_no: str | None = None,
+    account_product_code: str | None = None,
+    environment: Environment = Environment.REAL,
+    endpoints: Endpoints | None = None,
+    policy: StreamPolicy = StreamPolicy(),  # noqa: B008  # frozen
+    network: Network | None = None,
+) -> AsyncGenerator[OrderEventStream]:
+    """Open a stream of order events for the length of a block.
+
+    Otherwise as :func:`open_fill_stream`.
+
+    .. versionadded:: 0.1
+    """
+    async with (
+        KISClient(
+            app_key=app_key,
+            app_secret=app_secret,
+            hts_id=hts_id,
+            account_no=account_no,
+            account_product_code=account_product_code,
+            environment=environment,
+            endpoints=endpoints,
+            policy=policy,
+            network=network,
+        ) as client,
+        client.stream_order_events() as events,
+    ):
+        await events.wait_live()
+        yield events
+
+
+def _text(value: str | None) -> str | None:
+    """A blank string counts as missing."""
+    return (value or "").strip() or None
+
+
+def _account(number: str | None, product_code: str | None) -> AccountSummary | None:
+    text = _text(number)
+    return None if text is None else AccountSummary.parse(text, product_code)

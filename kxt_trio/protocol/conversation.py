@@ -1,0 +1,236 @@
+"""The state table of one connection.
+
+The session writes what :meth:`Conversation.subscribe` and :meth:`Conversation.release`
+return, hands every text it receives to :meth:`Conversation.receive`, and acts on what
+comes out.  A conversation is thrown away with its connection, and its key with it.
+
+.. code-block:: text
+
+    input              IDLE           SUBSCRIBING        LIVE             RELEASING
+    -----------------  -------------  -----------------  ---------------  ----------------
+    subscribe()        > SUBSCRIBING  RuntimeError       RuntimeError     RuntimeError
+    release()          RuntimeError   RuntimeError       > RELEASING      RuntimeError
+    success with key   Unreadable     Subscribed > LIVE  key taken over   Released > IDLE
+    success without    Unreadable     Refused > IDLE     nothing          Released > IDLE
+    release success    Unreadable     Refused > IDLE     Released > IDLE  Released > IDLE
+    refusal            Complaint      Refused > IDLE     Complaint        Refused > LIVE
+    encrypted notice   Unreadable     Unreadable         events           events
+    plain notice       events         events             events           events
+    PINGPONG           Ping           Ping               Ping             Ping
+    anything else      Unreadable     Unreadable         Unreadable       Unreadable
+
+A reply that names no TR answers the request in flight; one that names another TR is never
+ours, so its success is Unreadable and its refusal a Complaint.  ``OPSP0002`` (already
+subscribed) is a success, and ``OPSP0003`` (nothing to release) too; neither is known to
+bring a key.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+
+from kxt_trio.errors import KXTProtocolError
+
+from .cipher import NoticeCipher
+from .control import PingPong, Reply, read_control, release_request, subscribe_request
+from .frames import read_data_frame, split_records
+from .notices.domestic_stock import read_record
+from .outputs import (
+    Complaint,
+    Output,
+    Ping,
+    Refused,
+    Released,
+    Subscribed,
+    Unreadable,
+)
+from .redact import redact
+from .refusals import RELEASED, Advice, advice_for, refusal_error
+
+__all__ = [
+    "Complaint",
+    "Conversation",
+    "ConversationState",
+    "Output",
+    "Ping",
+    "Refused",
+    "Released",
+    "Subscribed",
+    "Unreadable",
+]
+
+# RFC 6455: a control frame carries no more.
+_MAX_PONG = 125
+
+
+class ConversationState(Enum):
+    """How far a conversation has come."""
+
+    #: Nothing is subscribed.
+    IDLE = "idle"
+    #: The subscription is asked for and not yet answered.
+    SUBSCRIBING = "subscribing"
+    #: Subscribed; the key of the notices is held.
+    LIVE = "live"
+    #: The release is asked for and not yet answered; notices are still read.
+    RELEASING = "releasing"
+
+
+class Conversation:
+    """What is said on one connection, about one TR.  ``repr`` shows no key.
+
+    Args:
+        approval_key: The websocket approval key.
+        tr_id: The notice TR, such as ``"H0STCNI0"``.
+    """
+
+    def __init__(self, *, approval_key: str, tr_id: str) -> None:
+        self._approval_key = approval_key
+        self._tr_id = tr_id
+        self._state = ConversationState.IDLE
+        self._hts_id = ""
+        self._cipher: NoticeCipher | None = None
+
+    def __repr__(self) -> str:
+        return f"<Conversation about {self._tr_id}: {self._state.name}>"
+
+    @property
+    def state(self) -> ConversationState:
+        """How far it has come."""
+        return self._state
+
+    def subscribe(self, hts_id: str) -> str:
+        """Return the text that asks for the notices of this HTS ID.
+
+        Raises:
+            RuntimeError: the conversation is not idle.
+        """
+        self._require(ConversationState.IDLE, "subscribe")
+        self._state = ConversationState.SUBSCRIBING
+        self._hts_id = hts_id
+        return subscribe_request(self._approval_key, self._tr_id, hts_id)
+
+    def release(self) -> str:
+        """Return the text that ends the subscription.
+
+        Raises:
+            RuntimeError: the conversation is not live.
+        """
+        self._require(ConversationState.LIVE, "release")
+        self._state = ConversationState.RELEASING
+        return release_request(self._approval_key, self._tr_id, self._hts_id)
+
+    def receive(self, text: str, received_at: datetime) -> list[Output]:
+        """Take a text from the broker; never raises, whatever it says.
+
+        Args:
+            text: The message.
+            received_at: When it arrived, an aware time.
+
+        Returns:
+            What follows from it, in order; a record that cannot be read does not hold
+            back the others of its message.
+        """
+        try:
+            if not text.startswith("{"):
+                return self._receive_notices(text, received_at)
+            return self._receive_control(text)
+        except KXTProtocolError as exc:
+            return [_unreadable(exc, text)]
+
+    def _require(self, state: ConversationState, verb: str) -> None:
+        if self._state is not state:
+            raise RuntimeError(f"cannot {verb} while {self._state.name}")
+
+    def _receive_notices(self, text: str, received_at: datetime) -> list[Output]:
+        frame = read_data_frame(text)
+        if frame.tr_id != self._tr_id:
+            raise KXTProtocolError("data frame: of a TR that was not asked for")
+        if not frame.encrypted:
+            plaintext = frame.body
+        elif self._cipher is not None:
+            plaintext = self._cipher.decrypt(frame.body)
+        else:
+            raise KXTProtocolError("encrypted notice: no key is held")
+        try:
+            records = split_records(plaintext, frame.count)
+        except KXTProtocolError as exc:
+            return [_unreadable(exc, plaintext)]
+        return [_read(record, received_at) for record in records]
+
+    def _receive_control(self, text: str) -> list[Output]:
+        message = read_control(text)
+        if isinstance(message, PingPong):
+            payload = text.encode("utf-8", errors="replace")
+            if len(payload) > _MAX_PONG:
+                raise KXTProtocolError("PINGPONG: longer than a pong can carry back")
+            return [Ping(payload, message.sent_at)]
+        advice = advice_for(message)
+        if advice is Advice.OK:
+            return self._receive_success(message)
+        return self._receive_refusal(message, advice)
+
+    def _receive_success(self, reply: Reply) -> list[Output]:
+        if not self._is_ours(reply):
+            raise KXTProtocolError("control message: success of nothing that was asked for")
+        if self._state is ConversationState.SUBSCRIBING:
+            return [self._subscribed(reply)]
+        if self._state is ConversationState.RELEASING or reply.msg_cd == RELEASED:
+            self._forget()
+            return [Released()]
+        if reply.key and reply.iv:
+            self._cipher = NoticeCipher(reply.key, reply.iv)
+        return []
+
+    def _receive_refusal(self, reply: Reply, advice: Advice) -> list[Output]:
+        if not self._is_ours(reply) or not self._in_flight:
+            return [Complaint(reply.msg_cd, reply.msg1)]
+        if self._state is ConversationState.RELEASING:
+            self._state = ConversationState.LIVE
+        else:
+            self._forget()
+        return [Refused(refusal_error(reply, self._tr_id), advice)]
+
+    def _subscribed(self, reply: Reply) -> Subscribed | Refused:
+        try:
+            self._cipher = _cipher_of(reply)
+        except KXTProtocolError as exc:
+            self._forget()
+            return Refused(exc, Advice.RETRY)
+        self._state = ConversationState.LIVE
+        return Subscribed()
+
+    @property
+    def _in_flight(self) -> bool:
+        return self._state in (ConversationState.SUBSCRIBING, ConversationState.RELEASING)
+
+    def _is_ours(self, reply: Reply) -> bool:
+        if reply.tr_id is None:
+            return self._in_flight
+        return reply.tr_id == self._tr_id and self._state is not ConversationState.IDLE
+
+    def _forget(self) -> None:
+        self._state = ConversationState.IDLE
+        self._hts_id = ""
+        self._cipher = None
+
+
+def _cipher_of(reply: Reply) -> NoticeCipher:
+    if reply.key and reply.iv:
+        return NoticeCipher(reply.key, reply.iv)
+    raise KXTProtocolError(
+        f"subscribed ({reply.msg_cd or 'no code'}), but the key of the notices is missing; "
+        "a new connection is needed to get one"
+    )
+
+
+def _read(record: list[str], received_at: datetime) -> Output:
+    try:
+        return read_record(record, received_at)
+    except KXTProtocolError as exc:
+        return _unreadable(exc, "^".join(record))
+
+
+def _unreadable(exc: KXTProtocolError, raw: str) -> Unreadable:
+    return Unreadable(str(exc), raw, redact(raw))

@@ -1,0 +1,201 @@
+"""Domestic stock notices: H0STCNI0, and H0STCNI9 for paper trading.
+
+One record tells of one step in an order's life, which four of its fields name together:
+
+.. code-block:: text
+
+    RFUS_YN  CNTG_YN  ACPT_YN  RCTF_CLS   what happened
+    0        2        any      any        filled
+    1        1        any      any        rejected
+    any      1        3        any        the rest of an IOC or FOK order lapsed
+    0        1        2        1          amended
+    0        1        2        2          cancelled
+    0        1        1        any        accepted: an order, or a request to change one
+
+The codes are the portal sheet's, digits despite the names.  Acceptances and fills are in
+genuine captures; how the broker combines the codes elsewhere is from the sheet alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, TypeAlias, TypeVar
+
+from kxt_trio.errors import KXTProtocolError
+from kxt_trio.models import (
+    KST,
+    CancelReason,
+    ExecutionReport,
+    FillEvent,
+    InstrumentRef,
+    OrderAcceptedEvent,
+    OrderAction,
+    OrderAmendAckEvent,
+    OrderCancelAckEvent,
+    OrderLifecycleEvent,
+    OrderRejectedEvent,
+    OrderType,
+    ProviderOrderRef,
+    Side,
+    TimeInForce,
+)
+from kxt_trio.models.values import PROVIDER
+
+from .domestic_layout import PREFIX_WIDTH, Field, read_tail
+from .fields import (
+    account,
+    number,
+    number_or_none,
+    occurred_at,
+    order_number,
+    original_order_number,
+    positive_number,
+    symbol,
+)
+
+__all__ = ["read_record"]
+
+
+_SIDES = {"01": Side.SELL, "02": Side.BUY}
+_ACTIONS = {"0": OrderAction.NEW, "1": OrderAction.AMEND, "2": OrderAction.CANCEL}
+_ORDER_TYPES = {member.value: member for member in OrderType}
+_TIMES_IN_FORCE = {"0": TimeInForce.DAY, "1": TimeInForce.IOC, "2": TimeInForce.FOK}
+
+_Read: TypeAlias = Callable[[list[str], datetime], FillEvent | OrderLifecycleEvent]
+_T = TypeVar("_T")
+
+
+def read_record(fields: list[str], received_at: datetime) -> FillEvent | OrderLifecycleEvent:
+    """Read one record.
+
+    Args:
+        fields: The record's fields.
+        received_at: When it arrived, an aware time of any zone.
+
+    Raises:
+        KXTProtocolError: a field is not what it should be; the message gives its name
+            and place and quotes nothing.
+    """
+    if len(fields) < PREFIX_WIDTH:
+        raise KXTProtocolError(
+            f"notice: expected at least {PREFIX_WIDTH} fields, got {len(fields)}"
+        )
+    read = _reader_of(
+        fields[Field.RFUS_YN],
+        fields[Field.CNTG_YN],
+        fields[Field.ACPT_YN],
+        fields[Field.RCTF_CLS],
+    )
+    return read(fields, received_at.astimezone(KST))
+
+
+def _fill(fields: list[str], received_at: datetime) -> FillEvent:
+    tail = read_tail(fields)
+    return FillEvent(
+        report=ExecutionReport(
+            execution_id=None,
+            order_ref=_order_ref(fields),
+            occurred_at=occurred_at(fields, Field.STCK_CNTG_HOUR, received_at),
+            price=positive_number(fields, Field.CNTG_UNPR),
+            quantity=positive_number(fields, Field.CNTG_QTY),
+        ),
+        instrument=InstrumentRef(symbol(fields, Field.STCK_SHRN_ISCD), tail.name),
+        side=_known(_SIDES, fields[Field.SELN_BYOV_CLS]),
+        order_quantity=number_or_none(fields, Field.ODER_QTY),
+        order_price=tail.order_price,
+        venue=tail.venue,
+        account=account(fields, Field.ACNT_NO),
+        received_at=received_at,
+        raw=_without_private(fields),
+    )
+
+
+def _accepted(fields: list[str], received_at: datetime) -> OrderAcceptedEvent:
+    return OrderAcceptedEvent(action=_action(fields), **_lifecycle(fields, received_at))
+
+
+def _amended(fields: list[str], received_at: datetime) -> OrderAmendAckEvent:
+    return OrderAmendAckEvent(**_lifecycle(fields, received_at))
+
+
+def _cancelled(fields: list[str], received_at: datetime) -> OrderCancelAckEvent:
+    return OrderCancelAckEvent(**_lifecycle(fields, received_at))
+
+
+def _lapsed(fields: list[str], received_at: datetime) -> OrderCancelAckEvent:
+    return OrderCancelAckEvent(
+        reason=CancelReason.UNFILLED_REMAINDER, **_lifecycle(fields, received_at)
+    )
+
+
+def _rejected(fields: list[str], received_at: datetime) -> OrderRejectedEvent:
+    return OrderRejectedEvent(action=_action(fields), **_lifecycle(fields, received_at))
+
+
+# The table above; the first row that fits counts.
+_STATES: tuple[tuple[str, str, str, str, _Read], ...] = (
+    # RFUS CNTG ACPT RCTF
+    ("0", "2", "*", "*", _fill),
+    ("1", "1", "*", "*", _rejected),
+    ("*", "1", "3", "*", _lapsed),
+    ("0", "1", "2", "1", _amended),
+    ("0", "1", "2", "2", _cancelled),
+    ("0", "1", "1", "*", _accepted),
+)
+
+
+@lru_cache(maxsize=64)
+def _reader_of(*flags: str) -> _Read:
+    for *row, read in _STATES:
+        if all(code in ("*", flag) for code, flag in zip(row, flags, strict=True)):
+            return read
+    raise KXTProtocolError(
+        "notice fields RFUS_YN [12], CNTG_YN [13], ACPT_YN [14], RCTF_CLS [5]: "
+        "expected a documented combination"
+    )
+
+
+def _lifecycle(fields: list[str], received_at: datetime) -> dict[str, Any]:
+    tail = read_tail(fields)
+    return {
+        "order_ref": _order_ref(fields),
+        "instrument": InstrumentRef(symbol(fields, Field.STCK_SHRN_ISCD), tail.name),
+        "occurred_at": occurred_at(fields, Field.STCK_CNTG_HOUR, received_at),
+        "quantity": number(fields, Field.CNTG_QTY),
+        "price": number(fields, Field.CNTG_UNPR) or None,
+        "side": _known(_SIDES, fields[Field.SELN_BYOV_CLS]),
+        "order_type": _known(_ORDER_TYPES, fields[Field.ODER_KIND]),
+        "time_in_force": _known(_TIMES_IN_FORCE, fields[Field.ODER_COND]),
+        "order_quantity": number_or_none(fields, Field.ODER_QTY),
+        "venue": tail.venue,
+        "account": account(fields, Field.ACNT_NO),
+        "received_at": received_at,
+        "raw": _without_private(fields),
+    }
+
+
+def _order_ref(fields: list[str]) -> ProviderOrderRef:
+    order_id = order_number(fields, Field.ODER_NO)
+    return ProviderOrderRef(
+        provider=PROVIDER,
+        order_id=order_id,
+        original_order_id=original_order_number(fields, Field.OODER_NO, order_id),
+        account_id=account(fields, Field.ACNT_NO).account_id,
+    )
+
+
+def _action(fields: list[str]) -> OrderAction | str:
+    code = fields[Field.RCTF_CLS]
+    return _ACTIONS.get(code, code)
+
+
+def _known(table: Mapping[str, _T], code: str) -> _T | str | None:
+    """A code that the table does not know is kept as the text it is; empty is None."""
+    return table.get(code, code) or None
+
+
+def _without_private(fields: list[str]) -> tuple[str, ...]:
+    # HTS ID [0], account [1], the holder's name [17].
+    return ("", "", *fields[2:17], "", *fields[18:])

@@ -1,0 +1,142 @@
+"""How a single field of a notice is read, whatever the market.
+
+Every reader takes the record and the field's place in it, an enum member that bears the
+wire's name.  An error names the place and what was expected there, never what was found.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+from decimal import Decimal
+from enum import IntEnum
+from functools import lru_cache
+
+from kxt_trio.errors import KXTProtocolError
+from kxt_trio.models import KST, AccountSummary
+
+__all__ = [
+    "account",
+    "limit_price",
+    "number",
+    "number_or_none",
+    "occurred_at",
+    "order_number",
+    "original_order_number",
+    "positive_number",
+    "symbol",
+    "unreadable_field",
+]
+
+_ACCOUNT = 8
+_ACCOUNT_WITH_PRODUCT = 10
+_TIME_OF_DAY = 6
+_DAY = timedelta(days=1)
+_HALF_A_DAY = timedelta(hours=12)
+
+
+def unreadable_field(at: IntEnum, expected: str) -> KXTProtocolError:
+    """Return the error for a field that is not what it should be."""
+    return KXTProtocolError(f"notice field {at.name} [{at.value}]: expected {expected}")
+
+
+def number(fields: list[str], at: IntEnum) -> Decimal:
+    """Read a whole number; zero padding is dropped."""
+    text = fields[at]
+    if not _is_digits(text):
+        raise unreadable_field(at, "digits")
+    return Decimal(text)
+
+
+def positive_number(fields: list[str], at: IntEnum) -> Decimal:
+    """Read a whole number that cannot be zero."""
+    value = number(fields, at)
+    if not value:
+        raise unreadable_field(at, "a number above zero")
+    return value
+
+
+def number_or_none(fields: list[str], at: IntEnum) -> Decimal | None:
+    """Read a whole number beside the point of a notice; None for what is not one.
+
+    An order's quantity and price come with a fill but are not the fill: they must not
+    cost it.  What was written stays in the event's ``raw``.
+    """
+    return Decimal(fields[at]) if _is_digits(fields[at]) else None
+
+
+def limit_price(fields: list[str], at: IntEnum) -> Decimal | None:
+    """Read an order's price: zero, of a market order, and empty are None."""
+    return number_or_none(fields, at) or None
+
+
+def order_number(fields: list[str], at: IntEnum) -> str:
+    """Read an order number, which keeps the padding it has on the wire."""
+    text = fields[at]
+    if not _is_digits(text):
+        raise unreadable_field(at, "digits")
+    return text
+
+
+def original_order_number(fields: list[str], at: IntEnum, order_id: str) -> str | None:
+    """Read the number of the order that ``order_id`` changes, if it changes one.
+
+    Empty on a new order; an official example has zeros and another repeats the order's
+    own number.
+    """
+    if not fields[at].strip(" 0") or fields[at] == order_id:
+        return None
+    return order_number(fields, at)
+
+
+def account(fields: list[str], at: IntEnum) -> AccountSummary:
+    """Read an account: eight digits, and two of the product code on most records."""
+    text = fields[at]
+    if not _is_digits(text) or len(text) not in (_ACCOUNT, _ACCOUNT_WITH_PRODUCT):
+        raise unreadable_field(at, "8 or 10 digits")
+    return AccountSummary(text[:_ACCOUNT], text[_ACCOUNT:] or None)
+
+
+def symbol(fields: list[str], at: IntEnum) -> str:
+    """Read a short code, which may be padded with blanks."""
+    text = fields[at].strip()
+    if not text:
+        raise unreadable_field(at, "a short code")
+    return text
+
+
+def occurred_at(fields: list[str], at: IntEnum, received_at: datetime) -> datetime:
+    """Read a time of day and give it the date that puts it nearest to its arrival.
+
+    The wire has no date.  Today's would be wrong around midnight, and UTC's until nine
+    in the morning.
+
+    Args:
+        fields: The record.
+        at: Where the time stands, as HHMMSS.
+        received_at: When the record arrived, in KST.
+    """
+    time_of_day = _time_of_day(fields[at])
+    if time_of_day is None:
+        raise unreadable_field(at, "a time as HHMMSS")
+    moment = datetime.combine(received_at, time_of_day)
+    ahead = moment - received_at
+    if ahead > _HALF_A_DAY:
+        return moment - _DAY
+    if ahead < -_HALF_A_DAY:
+        return moment + _DAY
+    return moment
+
+
+@lru_cache(maxsize=1024)
+def _time_of_day(text: str) -> time | None:
+    if len(text) != _TIME_OF_DAY or not _is_digits(text):
+        return None
+    try:
+        return time(int(text[:2]), int(text[2:4]), int(text[4:]), tzinfo=KST)
+    except ValueError:
+        return None
+
+
+def _is_digits(text: str) -> bool:
+    # isdigit() alone takes other scripts' digits, and Decimal would read them.
+    return text.isascii() and text.isdigit()

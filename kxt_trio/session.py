@@ -1,0 +1,285 @@
+"""The session: one websocket for all streams of a client, kept open and kept subscribed.
+
+One nursery-scoped task owns the loop that connects, subscribes, pumps and connects
+again.  A connection's children, heartbeat and subscriber, live in
+:mod:`~kxt_trio.connection`; when and whether to try again is :mod:`~kxt_trio.reconnect`.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import trio
+
+from .connection import Connection, News
+from .errors import (
+    KXTAuthenticationError,
+    KXTConnectionError,
+    KXTError,
+    KXTSessionInUseError,
+    KXTUnsupportedError,
+)
+from .models import FillEvent, OrderLifecycleEvent
+from .protocol.conversation import (
+    Complaint,
+    Conversation,
+    Released,
+    Subscribed,
+    Unreadable,
+)
+from .protocol.notices import notice_tr_id
+from .protocol.refusals import Advice
+from .reconnect import Loss, ReconnectPlan
+from .settings import Credentials, Endpoints, StreamPolicy
+from .status import SessionStatus, StreamState
+from .stream import Outlet
+from .transport.network import Network
+from .transport.rest import RestClient, open_rest_client
+from .transport.websocket import Link, connect_link
+from .watched import Watched
+
+__all__ = ["Session"]
+
+_log = logging.getLogger("kxt_trio")
+
+#: An approval key is good for 24 h (portal sheet); half of that is used.
+_APPROVAL_LIFE = 12 * 3600.0
+
+#: Bound of the close handshake when a connection ends for a stated reason.
+_HANG_UP = 1.0
+
+
+class Session:
+    """Keeps one websocket for as long as somebody listens.
+
+    Is the :class:`~kxt_trio.scope.Work` of a client.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        endpoints: Endpoints,
+        policy: StreamPolicy,
+        network: Network,
+    ) -> None:
+        self.status = SessionStatus()
+        self._credentials = credentials
+        self._endpoints = endpoints
+        self._policy = policy
+        self._network = network
+        self._tr_id = notice_tr_id(credentials.environment)
+        self._plan = ReconnectPlan(policy, network.random)
+        self._demand: Watched[str | None] = Watched(None)
+        self._outlets: tuple[Outlet[Any], ...] = ()
+        self._untold: list[Outlet[Any]] = []
+        self._startup = trio.CancelScope()
+        self._connection: Connection | None = None
+        self._approval: tuple[str, float] | None = None
+
+    # -- streams come and go ------------------------------------------------------
+
+    def attach(self, outlet: Outlet[Any], hts_id: str) -> None:
+        """Feed ``outlet`` from now on.
+
+        Raises:
+            KXTUnsupportedError: another HTS ID is in use.  A notice does not say which
+                subscription it answers, so two could not be told apart.
+        """
+        if self._demand.value not in (None, hts_id):
+            raise KXTUnsupportedError(
+                "a client listens to one HTS ID at a time; close its other streams first, "
+                "or use a client with another app key"
+            )
+        if not self._outlets:
+            self._startup.deadline = trio.current_time() + self._policy.startup_timeout
+        self._outlets += (outlet,)
+        self._demand.set(hts_id)
+
+    def detach(self, outlet: Outlet[Any]) -> None:
+        """Stop feeding ``outlet``; the last one out releases the subscription."""
+        self._untold = [other for other in self._untold if other is not outlet]
+        self._outlets = tuple(other for other in self._outlets if other is not outlet)
+        if not self._outlets:
+            self._demand.set(None)
+        self.status.state.nudge()
+
+    def finish(self) -> list[KXTError]:
+        """End every stream; return the failures nobody was told of."""
+        for outlet in self._outlets:
+            outlet.finish()
+        self._outlets = ()
+        self._demand.set(None)
+        self._enter(StreamState.CLOSED)
+        return [outlet.failure for outlet in self._untold if outlet.failure and not outlet.told]
+
+    # -- the work -----------------------------------------------------------------
+
+    async def run(self, supports: trio.Nursery) -> None:
+        """Connect whenever somebody listens, until cancelled."""
+        async with open_rest_client(
+            self._credentials,
+            self._endpoints.rest,
+            transport=self._network.http_transport,
+            timeout=self._policy.connect_timeout,
+        ) as rest:
+            while True:
+                await self._demand.wait(lambda wanted: wanted is not None)
+                try:
+                    await self._stay_connected(supports, rest)
+                except KXTError as failure:
+                    self._fail(failure)
+                except Exception as bug:  # noqa: BLE001  # becomes the streams' failure
+                    error = KXTError(f"kxt_trio failed inside: {type(bug).__name__}")
+                    error.__cause__ = bug
+                    self._fail(error)
+
+    async def goodbye(self) -> None:
+        """Release the subscription and close the websocket."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.goodbye()
+
+    async def _stay_connected(self, supports: trio.Nursery, rest: RestClient) -> None:
+        loss: Loss | None = None
+        deadline = trio.current_time() + self._policy.startup_timeout
+        with trio.CancelScope(deadline=deadline) as self._startup:
+            while self._demand.value is not None:
+                await trio.sleep_until(self._plan.connect_at(trio.current_time()))
+                loss = await self._connect_once(supports, rest)
+                retry_at = self._plan.lost(loss, trio.current_time())
+                self._note_loss(loss, retry_at)
+                await trio.sleep_until(retry_at)
+        if self._startup.cancelled_caught:
+            await self._hang_up()
+            raise self._startup_failure(loss)
+
+    def _startup_failure(self, loss: Loss | None) -> KXTError:
+        cause = None if loss is None else loss.error
+        if isinstance(cause, KXTSessionInUseError):
+            return cause
+        error = KXTConnectionError(
+            f"not subscribed within {self._policy.startup_timeout:g} s"
+            + ("" if cause is None else f"; the last attempt: {cause}")
+        )
+        error.__cause__ = cause
+        return error
+
+    async def _connect_once(self, supports: trio.Nursery, rest: RestClient) -> Loss:
+        self._plan.connecting(trio.current_time())
+        try:
+            key = await self._approval_key(rest)
+            link: Link = await supports.start(
+                partial(
+                    connect_link,
+                    self._endpoints.websocket,
+                    open_stream=self._network.open_stream,
+                    connect_timeout=self._policy.connect_timeout,
+                    max_message_size=self._policy.max_message_size,
+                ),
+                name="kxt_trio link",
+            )
+        except KXTAuthenticationError as refusal:
+            return Loss(refusal, Advice.FATAL)
+        except KXTError as failure:
+            return Loss(failure)
+        self._connection = Connection(
+            link,
+            Conversation(approval_key=key, tr_id=self._tr_id),
+            demand=self._demand,
+            deliver=self._deliver,
+            tell=self._note,
+            now=self._network.now,
+            policy=self._policy,
+        )
+        self.status.link = link
+        loss = await self._connection.run()
+        self._note_end(link)
+        if loss.advice is Advice.RENEW_KEY:
+            self._approval = None
+        await self._hang_up()
+        return loss
+
+    async def _hang_up(self) -> None:
+        with trio.move_on_after(_HANG_UP, shield=True):
+            await self.goodbye()
+
+    async def _approval_key(self, rest: RestClient) -> str:
+        now = trio.current_time()
+        if self._approval is not None and now - self._approval[1] < _APPROVAL_LIFE:
+            return self._approval[0]
+        key = await rest.issue_approval_key()
+        self._approval = key, now
+        return key
+
+    # -- what comes in ------------------------------------------------------------
+
+    def _deliver(self, event: FillEvent | OrderLifecycleEvent) -> None:
+        for outlet in self._outlets:
+            outlet.offer(event)
+            if outlet.closed:
+                self._let_go(outlet)
+
+    def _note(self, news: News) -> None:
+        match news:
+            case Subscribed():
+                self._subscribed()
+            case Released():
+                self._enter(StreamState.CONNECTING)
+            case Unreadable():
+                self.status.unreadable += 1
+                self.status.last_unreadable = news.shape
+                _log.warning("unreadable message, possibly a fill: %s", news.reason)
+            case Complaint():
+                _log.warning("the broker complains: %s %s", news.msg_cd, news.msg1)
+
+    def _subscribed(self) -> None:
+        self._plan.subscribed(trio.current_time())
+        self._startup.deadline = float("inf")
+        gap = self.status.close_gap(self._network.now())
+        if gap is not None:
+            _log.warning(
+                "fills executed between %s and %s may be missing",
+                gap.start.isoformat(timespec="seconds"),
+                self._network.now().isoformat(timespec="seconds"),
+            )
+        self._enter(StreamState.LIVE)
+
+    # -- what goes wrong ----------------------------------------------------------
+
+    def _let_go(self, outlet: Outlet[Any]) -> None:
+        """A stream is full, or was dropped: it alone ends."""
+        self.detach(outlet)
+        if outlet.failure is not None:
+            _log.warning("a stream ended: %s", outlet.failure)
+            self._untold.append(outlet)
+
+    def _fail(self, error: KXTError) -> None:
+        """Nothing more will come: tell every stream, after what it has buffered."""
+        outlets, self._outlets = self._outlets, ()
+        self._untold += outlets
+        self._demand.set(None)
+        self.status.forget_gap()
+        for outlet in outlets:
+            outlet.fail(error)
+        _log.warning("failed: %s", error)
+        self.status.state.set(StreamState.CONNECTING)
+
+    def _note_loss(self, loss: Loss, retry_at: float) -> None:
+        _log.info(
+            "not connected: %s; next try in %.1f s", loss.error, retry_at - trio.current_time()
+        )
+
+    def _note_end(self, link: Link) -> None:
+        """Whatever happens from the last sign of life on is not seen."""
+        if self._outlets and self.status.state.value is StreamState.LIVE:
+            silence = timedelta(seconds=trio.current_time() - link.last_received_at)
+            self.status.open_gap(self._network.now() - silence)
+            self._enter(StreamState.RECONNECTING)
+
+    def _enter(self, state: StreamState) -> None:
+        if self.status.state.value is not state:
+            _log.info(state.value)
+        self.status.state.set(state)

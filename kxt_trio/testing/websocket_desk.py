@@ -1,0 +1,242 @@
+"""One accepted websocket: replies, notices and PINGPONG go out, requests come in.
+
+Everything that goes out passes one queue, so it leaves in the order in which it was
+decided.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import attrs
+import trio
+
+from kxt_trio.errors import KXTError
+from kxt_trio.transport.websocket import Link
+
+from .client_frames import ClientFrame, Opcode
+from .control_desk import ControlDesk, is_release
+from .wire import BrokerEnd, Wire
+
+__all__ = ["Heartbeat", "Traffic", "WebsocketDesk"]
+
+_NORMAL_CLOSURE = 1000
+_NO_STATUS = 1005
+_Step: TypeAlias = Callable[[Link], Awaitable[None]]
+
+
+@attrs.define
+class Traffic:
+    """What came in, over all connections.
+
+    Attributes:
+        connects: When a client asked for a connection, on trio's clock.
+        requests: Every subscription and release, as parsed JSON; None for no JSON.
+        pongs: Payload of every pong; a PINGPONG echoed as text counts as one.
+        closes: Code of every close frame; 1005 for one without a code.
+    """
+
+    connects: list[float] = attrs.field(factory=list[float])
+    requests: list[Any] = attrs.field(factory=list[Any])
+    pongs: list[bytes] = attrs.field(factory=list[bytes])
+    closes: list[int] = attrs.field(factory=list[int])
+
+
+@attrs.define
+class Heartbeat:
+    """When PINGPONG is sent, and how long its answer may take.  Seconds."""
+
+    interval: float
+    patience: float
+
+
+class WebsocketDesk:
+    """Serves one connection for as long as it lives.
+
+    Args:
+        end: The broker's end of the byte stream, before the handshake.
+        control: Decides about requests.
+        heartbeat: PINGPONG's timing.
+        traffic: Where to note what comes in.
+        now: The broker's wall clock.
+        on_subscribed: Called after the reply to a successful subscription was queued.
+    """
+
+    def __init__(
+        self,
+        end: BrokerEnd,
+        control: ControlDesk,
+        *,
+        heartbeat: Heartbeat,
+        traffic: Traffic,
+        now: Callable[[], datetime],
+        on_subscribed: Callable[[WebsocketDesk], None],
+    ) -> None:
+        self.wire = Wire(end, self._overhear)
+        self._control = control
+        self._heartbeat = heartbeat
+        self._traffic = traffic
+        self._now = now
+        self._on_subscribed = on_subscribed
+        self._queue, self._queued = trio.open_memory_channel[_Step](float("inf"))
+        self._pingpongs: dict[bytes, float] = {}  # unanswered, oldest first
+        self._is_closing = False
+        self._is_silent = False
+        self._is_over = False
+        #: The client's goodbye is neither answered nor followed by a hang-up.
+        self.ignores_goodbye = False
+
+    @property
+    def holds_session(self) -> bool:
+        """Whether this connection occupies the app key, reachable or not."""
+        return self._control.cipher is not None and not self._is_over
+
+    @property
+    def is_subscribed(self) -> bool:
+        """Whether a notice would be sent to this connection and could arrive."""
+        return self.holds_session and not self._is_silent
+
+    async def run(self, link: Link) -> None:
+        """Serve until the connection is over."""
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._read, link, nursery.cancel_scope)
+                await self._write(link)
+                nursery.cancel_scope.cancel(reason="the broker is done with this client")
+        finally:
+            self._is_over = True
+
+    def notify(self, *plaintexts: str) -> None:
+        """Encrypt and send notices; lost without a subscription, as at the broker."""
+        frame = self._control.frame(*plaintexts)
+        if frame is not None and self.is_subscribed:
+            self.send_text(frame)
+
+    def send_text(self, text: str) -> None:
+        """Send a text message as it is."""
+        self._put(lambda link: link.send(text))
+
+    def close(self, code: int) -> None:
+        """Send what is queued, then a close frame; hang up when the client's comes."""
+        self._put(lambda link: self._close(link, code))
+        self._is_over = True
+
+    def close_without_fin(self, code: int) -> None:
+        """Send what is queued, then a close frame, and never hang up."""
+        self._put(lambda _: self._close_and_fall_silent(code))
+        self._is_over = True
+
+    def hang_up(self) -> None:
+        """Send what is queued, then end the byte stream without a close frame."""
+        self._put(lambda _: self._hang_up())
+        self._is_over = True
+
+    def drop(self) -> None:
+        """Cut the connection at once; what is queued is lost."""
+        self._is_over = True
+        self.wire.abort()
+
+    def silence(self) -> None:
+        """Be half-open from now on: no bytes either way, and no end."""
+        self._is_silent = True
+        self.wire.silence()
+
+    def _put(self, step: _Step) -> None:
+        if not self._is_over:
+            self._queue.send_nowait(step)
+
+    async def _write(self, link: Link) -> None:
+        try:
+            while not self._is_closing:
+                await self._write_next(link)
+        except (KXTError, trio.BrokenResourceError, trio.ClosedResourceError):
+            return  # the client is gone
+
+    async def _write_next(self, link: Link) -> None:
+        step: _Step | None = None
+        idle = trio.current_time() + self._heartbeat.interval
+        overdue = self._answer_due()
+        with trio.move_on_at(min(idle, overdue)):
+            step = await self._queued.receive()
+        if self._is_silent:
+            await trio.sleep_forever()
+        elif step is not None:
+            await step(link)
+        elif trio.current_time() >= overdue:
+            await self._hang_up()
+        else:
+            await self._pingpong(link)
+
+    async def _pingpong(self, link: Link) -> None:
+        header = {"tr_id": "PINGPONG", "datetime": f"{self._now():%Y%m%d%H%M%S}"}
+        text = json.dumps({"header": header}, separators=(",", ":"))
+        self._pingpongs.setdefault(text.encode(), trio.current_time())
+        await link.send(text)
+
+    def _answer_due(self) -> float:
+        oldest = next(iter(self._pingpongs.values()), float("inf"))
+        return oldest + self._heartbeat.patience
+
+    async def _close(self, link: Link, code: int) -> None:
+        self._is_closing = True
+        await link.aclose(code)
+
+    async def _close_and_fall_silent(self, code: int) -> None:
+        await self.wire.send_all(b"\x88\x02" + code.to_bytes(2, "big"))
+        self.silence()
+
+    async def _hang_up(self) -> None:
+        self._is_closing = self._is_over = True
+        await self.wire.aclose()
+
+    async def _read(self, link: Link, connection: trio.CancelScope) -> None:
+        try:
+            while True:
+                self._hear(await link.receive())
+        except KXTError:
+            self._is_over = True
+            if not self._is_closing:
+                connection.cancel(reason="the client is gone")
+
+    def _hear(self, text: str) -> None:
+        if text.encode() in self._pingpongs:
+            self._answered(text.encode())
+            return
+        message = _parse(text)
+        self._traffic.requests.append(message)
+        if self.ignores_goodbye and is_release(message):
+            return
+        was_subscribed = self._control.cipher is not None
+        self.send_text(self._control.answer(message, self._now()))
+        if self._control.cipher is not None and not was_subscribed:
+            self._on_subscribed(self)
+
+    def _overhear(self, frame: ClientFrame) -> None:
+        if frame.opcode == Opcode.PONG:
+            self._answered(frame.payload)
+        elif frame.opcode == Opcode.CLOSE:
+            code = int.from_bytes(frame.payload[:2], "big") if frame.payload else _NO_STATUS
+            self._traffic.closes.append(code)
+            if self.ignores_goodbye:
+                self.silence()
+
+    def _answered(self, payload: bytes) -> None:
+        """Note an answer to PINGPONG; KIS drops clients that send other pongs."""
+        self._traffic.pongs.append(payload)
+        if payload not in self._pingpongs:
+            self.drop()
+            return
+        for pingpong in list(self._pingpongs):
+            del self._pingpongs[pingpong]
+            if pingpong == payload:
+                return
+
+
+def _parse(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,1 @@
+"""The wire itself: byte streams, websocket, REST.  The only importers of their libraries."""

@@ -1,0 +1,406 @@
+"""What README.rst and docs/ say is so: examples run, commands exist, tables are complete."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from textwrap import dedent
+from types import ModuleType
+
+import anyio
+import attrs
+import pytest
+import trio
+from trio.testing import MockClock
+
+import kxt_trio
+from kxt_trio import (
+    KXTAPIError,
+    KXTError,
+    KXTTimeoutError,
+    OrderAcceptedEvent,
+    StreamPolicy,
+    StreamState,
+    open_fill_stream,
+    open_order_event_stream,
+)
+from kxt_trio.cli.arguments import build_parser
+from kxt_trio.cli.exits import ExitCode
+from kxt_trio.protocol.control import Reply
+from kxt_trio.protocol.refusals import MESSAGE_CODES, Advice, refusal_error
+from kxt_trio.testing import FakeKIS, Layout
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+EXAMPLES = DOCS / "examples"
+README = (ROOT / "README.rst").read_text(encoding="utf-8")
+PAGES = {path.name: path.read_text(encoding="utf-8") for path in DOCS.glob("*.rst")}
+TEXTS = {"README.rst": README, **PAGES}
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """The code blocks of a page, without their indentation."""
+    found = re.findall(
+        rf"^\.\. code-block:: {language}\n\n((?:(?: .*)?\n)+)", text, re.MULTILINE
+    )
+    return [dedent(block).strip() + "\n" for block in found]
+
+
+def commands(text: str) -> list[str]:
+    return [
+        line.removeprefix("$ ").split("  #")[0].strip()
+        for block in blocks(text, "console")
+        for line in block.splitlines()
+        if line.startswith("$ ")
+    ]
+
+
+def table_rows(text: str) -> list[list[str]]:
+    """The rows of all list tables of a page, a cell in one line."""
+    rows: list[list[str]] = []
+    for line in text.splitlines():
+        if match := re.match(r"   \* - ?(.*)", line):
+            rows.append([match[1].strip()])
+        elif match := re.match(r"     - ?(.*)", line):
+            rows[-1].append(match[1].strip())
+        elif rows and line.startswith("       "):
+            rows[-1][-1] += " " + line.strip()
+    return rows
+
+
+# -- README ------------------------------------------------------------------------
+
+
+def test_the_readme_gives_the_same_two_commands_in_both_languages():
+    """``.ci/run`` extracts the test command and runs it; the demo's is next to it."""
+    venvs = Counter(line for line in commands(README) if line.startswith("python3 -m venv"))
+    assert sorted(venvs.values()) == [2, 2]
+    demo, tests = sorted(venvs, key=len)
+    assert demo.endswith("kxt-trio demo")
+    assert (
+        re.findall(r"^ *\$ (python3 -m venv .*pytest) *$", README, re.MULTILINE) == [tests] * 2
+    )
+    assert demo in commands(PAGES["quickstart.rst"])
+    assert demo in commands(PAGES["quickstart_ko.rst"])
+
+
+def test_the_readme_shows_the_ten_lines_in_both_languages():
+    code = (EXAMPLES / "fills.py").read_text(encoding="utf-8")
+    assert blocks(README, "python") == [code, code]
+    assert len([line for line in code.splitlines() if line]) == 10
+
+
+def test_the_readme_renders_without_sphinx():
+    assert re.findall(r":\w+(?::\w+)?:`", README) == []
+    directives = set(re.findall(r"^ *\.\. ([\w-]+)::", README, re.MULTILINE))
+    assert directives == {"code-block", "list-table"}
+
+
+def test_what_the_readme_links_to_is_there():
+    targets = re.findall(r"<([^>`]+)>`__", README)
+    assert {f"docs/{name}" for name in PAGES if name != "index.rst"} <= set(targets)
+    assert [target for target in targets if not (ROOT / target).is_file()] == []
+
+
+def test_every_page_is_in_the_index():
+    listed = re.findall(r"^   (\w+)$", PAGES["index.rst"], re.MULTILINE)
+    assert sorted(f"{name}.rst" for name in [*listed, "index"]) == sorted(PAGES)
+
+
+# -- examples ----------------------------------------------------------------------
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(
+        f"docs_example_{name}", EXAMPLES / f"{name}.py"
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+#: Run by a pytest of their own, as a user would.
+STRATEGY = {"conftest.py", "pytest.ini", "strategy.py", "test_strategy.py"}
+
+
+def test_every_example_is_shown_and_run():
+    names = {path.name for path in EXAMPLES.iterdir() if path.is_file()}
+    shown = {
+        name for text in PAGES.values() for name in re.findall(r":: examples/([\w.]+)", text)
+    }
+    assert names == shown
+    loaded = re.findall(r'load\("(\w+)"\)', Path(__file__).read_text(encoding="utf-8"))
+    assert names == {"fills.py", *STRATEGY, *(f"{name}.py" for name in loaded)}
+
+
+@contextmanager
+def simulated() -> Iterator[dict[str, str]]:
+    """``kxt-trio simulate`` in another process, and the environment it prints."""
+    command = [sys.executable, "-m", "kxt_trio.cli", "simulate", "--rate", "20", "--seed", "1"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as broker:
+        try:
+            assert broker.stdout is not None
+            environment = dict(os.environ)
+            while "KIS_WEBSOCKET_URL" not in environment:
+                line = broker.stdout.readline()
+                assert line, "simulate ended early"
+                if line.startswith("export "):
+                    name, _, value = line.removeprefix("export ").strip().partition("=")
+                    environment[name] = value.strip("'")
+            yield environment
+        finally:
+            broker.terminate()
+
+
+def test_the_ten_lines_run_against_simulate_with_the_lines_it_prints():
+    script = [sys.executable, "-u", str(EXAMPLES / "fills.py")]
+    with (
+        simulated() as environment,
+        subprocess.Popen(script, stdout=subprocess.PIPE, text=True, env=environment) as program,
+    ):
+        try:
+            assert program.stdout is not None
+            lines = [program.stdout.readline() for _ in range(3)]
+        finally:
+            program.kill()
+    assert all(re.fullmatch(r"\d{6} \d+ \d+\n", line) for line in lines), lines
+
+
+def test_the_strategys_own_tests_pass_as_the_page_shows_them():
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(EXAMPLES)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=EXAMPLES,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 passed" in done.stdout
+
+
+def test_the_broker_in_memory(capsys):
+    trio.run(load("in_memory").main, clock=MockClock(autojump_threshold=0))
+    assert capsys.readouterr().out == "4 at 69940\n"
+
+
+def test_the_broker_on_loopback(capsys):
+    trio.run(load("on_loopback").main)
+    assert re.fullmatch(r"10 over ws://127\.0\.0\.1:\d+/tryitout\n", capsys.readouterr().out)
+
+
+async def test_two_streams_on_one_client(autojump_clock, capsys):
+    positions: Counter[str] = Counter()
+    listen = load("two_streams").listen
+    async with FakeKIS() as kis, trio.open_nursery() as nursery:
+        nursery.start_soon(lambda: listen(positions, **kis.credentials, network=kis.network))
+        await kis.wait_subscribed()
+        kis.fill(kis.place("005930", quantity=10, price=100), quantity=7)
+        kis.fill(kis.place("005930", quantity=3, price=100, side="sell"))
+        await trio.sleep(1)
+        assert len(kis.connects) == 1
+        nursery.cancel_scope.cancel()
+    assert positions == {"005930": 4}
+    assert Counter(line.split()[1] for line in capsys.readouterr().out.splitlines()) == {
+        "OrderAcceptedEvent": 2,
+        "FillNotificationEvent": 2,
+    }
+
+
+async def test_every_kind_of_order_event_is_described(autojump_clock):
+    describe = load("order_events").describe
+    async with (
+        FakeKIS() as kis,
+        open_order_event_stream(**kis.credentials, network=kis.network) as events,
+    ):
+        first = kis.place("005930", quantity=10, price=100)
+        kis.fill(first, quantity=4)
+        second = kis.amend(first, price=101)
+        third = kis.cancel(second, quantity=5)
+        fourth = kis.reject("005930", quantity=1, price=100)
+        said = [describe(await events.receive()) for _ in range(5)]
+    assert said == [
+        f"{first} accepted (new): 10",
+        f"{first} filled: 4 at 100",
+        f"{second} replaces {first}",
+        f"{third} took 5 off the book: requested",
+        f"{fourth} refused (new)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "turn"),
+    [
+        (lambda kis: kis.reject_approval(), "settings"),
+        (lambda kis: kis.refuse("OPSP0017"), "settings"),
+        (lambda kis: kis.occupy_session(), "stop the other program"),
+        (lambda kis: kis.refuse_connections(times=1000), "network"),
+    ],
+)
+async def test_failures_name_whose_turn_it_is(trouble, turn, autojump_clock):
+    listen = load("failures").listen
+    async with FakeKIS() as kis:
+        trouble(kis)
+        assert (await listen(print, **kis.credentials, network=kis.network)).startswith(turn)
+
+
+@pytest.mark.parametrize(
+    ("changes", "turn"), [({"account_no": "12"}, "developer"), ({"hts_id": ""}, "developer")]
+)
+async def test_bad_arguments_are_the_developers_turn(changes, turn, autojump_clock):
+    listen = load("failures").listen
+    async with FakeKIS() as kis:
+        connection = {**kis.credentials, "network": kis.network, **changes}
+        assert (await listen(print, **connection)).startswith(turn)
+
+
+async def test_each_gap_is_told_once(autojump_clock):
+    watch_gaps = load("gaps").watch_gaps
+    told: list[kxt_trio.Gap] = []
+    async with (
+        FakeKIS() as kis,
+        open_fill_stream(**kis.credentials, network=kis.network) as fills,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(watch_gaps, fills, told.append)
+        for _ in range(2):
+            kis.drop()
+            await trio.sleep(100)
+        assert told == list(fills.statistics().gaps)
+        assert len(told) == 2
+        nursery.cancel_scope.cancel()
+
+
+def test_the_anyio_service_prints_fills(capsys):
+    serve = load("anyio_service").serve
+
+    async def main() -> None:
+        async with FakeKIS() as kis, anyio.create_task_group() as group:
+            group.start_soon(lambda: serve(**kis.credentials, network=kis.network))
+            await kis.wait_subscribed()
+            kis.fill(kis.place("005930", quantity=10, price=69950))
+            await anyio.sleep(1)
+            group.cancel_scope.cancel()
+
+    clock = MockClock(autojump_threshold=0)
+    anyio.run(main, backend="trio", backend_options={"clock": clock})
+    assert capsys.readouterr().out == "005930 10 69950\n"
+
+
+# -- tables ------------------------------------------------------------------------
+
+
+def test_the_table_of_codes_is_the_librarys():
+    rows = {row[0]: row for row in table_rows(PAGES["errors.rst"]) if row[0].startswith("OPSP")}
+    assert list(rows) == sorted(MESSAGE_CODES)
+    doings = {
+        Advice.OK: "goes on",
+        Advice.RETRY: "connects again, backing off",
+        Advice.FATAL: "gives up",
+        Advice.UNKNOWN: "gives up after three tries",
+        Advice.RENEW_KEY: "gets a new approval key, at once; gives up after three tries",
+        Advice.WAIT: "waits long, longer each time; gives up after six waits",
+    }
+    for code, (advice, _) in MESSAGE_CODES.items():
+        error = refusal_error(Reply(None, None, "1", code, ""), "H0STCNI0")
+        raised = "" if advice in (Advice.OK, Advice.RETRY) else type(error).__name__
+        assert rows[code][2:] == [doings[advice], raised], code
+
+
+def test_every_error_has_its_advice():
+    advised = set(re.findall(r"\* - :exc:`~kxt_trio\.(\w+)`", PAGES["errors.rst"]))
+    assert advised | {"KXTError"} == set(kxt_trio.errors.__all__)
+    assert all(issubclass(getattr(kxt_trio, name), KXTError) for name in advised)
+    assert {KXTTimeoutError.__name__, KXTAPIError.__name__} < advised
+
+
+def test_the_table_of_settings_is_the_policys():
+    rows = {row[0].strip("`"): row for row in table_rows(PAGES["streams.rst"])}
+    for field in attrs.fields(StreamPolicy):
+        assert Decimal(rows[field.name][1]) == Decimal(str(field.default)), field.name
+
+
+def test_every_state_is_explained_and_drawn():
+    rows = {row[0].strip("`") for row in table_rows(PAGES["streams.rst"])}
+    drawing = (DOCS / "_static" / "states.svg").read_text(encoding="utf-8")
+    for state in StreamState:
+        assert state.name in rows
+        assert f">{state.name}</text>" in drawing
+
+
+def test_the_exit_codes_are_the_programs():
+    rows = [row[0] for row in table_rows(PAGES["cli.rst"])]
+    codes = [int(cell) for cell in rows if cell.isdigit()]
+    assert codes == list(ExitCode)
+
+
+def test_every_command_and_option_is_on_its_page():
+    parser = build_parser()
+    (commands_action,) = (
+        action for action in parser._actions if isinstance(action.choices, dict)
+    )
+    page = PAGES["cli.rst"]
+    for name, command in commands_action.choices.items():
+        assert f"kxt-trio {name}" in page
+        for action in command._actions:
+            for option in action.option_strings:
+                assert option in ("-h", "--help") or f"``{option}" in page, (name, option)
+
+
+def test_the_fields_that_order_events_share_are_all_listed():
+    rows = {row[0].strip("`") for row in table_rows(PAGES["reference.rst"])}
+    assert rows == {field.name for field in attrs.fields(OrderAcceptedEvent)}
+
+
+def test_what_the_broker_of_the_testing_page_can_do_exists():
+    verbs = set()
+    for row in table_rows(PAGES["testing.rst"]):
+        verbs |= set(re.findall(r"``(\w+)", row[0]))
+    kis = FakeKIS()
+    assert sorted(verb for verb in verbs if not hasattr(kis, verb)) == []
+    public = {name for name in dir(kis) if not name.startswith("_")}
+    doors = {"respond", "serve_websocket", "credentials", "endpoints", "network", "now"}
+    slow = {"rest_latency", "rest_up", "free_session"}
+    assert public - doors - slow == verbs
+    assert all(f"``{layout.value}``" in PAGES["testing.rst"] for layout in Layout)
+
+
+def test_every_dependency_has_its_reason():
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    project = pyproject["project"]
+    declared = [
+        *project["dependencies"],
+        *(line for extra in project["optional-dependencies"].values() for line in extra),
+        *(
+            line
+            for group in pyproject["dependency-groups"].values()
+            for line in group
+            if isinstance(line, str)
+        ),
+    ]
+    names = {re.match(r"[\w-]+", line)[0] for line in declared}
+    rows = {row[0] for row in table_rows(PAGES["design.rst"])}
+    assert names <= rows
+
+
+def test_the_history_begins_with_this_version():
+    versions = re.findall(r"^(\d+\.\d+\.\d+)\n-+$", PAGES["history.rst"], re.MULTILINE)
+    assert versions[0] == kxt_trio.__version__
+
+
+def test_paths_named_in_the_pages_exist():
+    for page, text in TEXTS.items():
+        for path in re.findall(r"``((?:tests|docs|kxt_trio)/[\w./]+)``", text):
+            assert (ROOT / path).exists(), (page, path)

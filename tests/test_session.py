@@ -1,0 +1,409 @@
+"""The session behind the streams: reconnecting, staying alive, refusals, bad input."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from kxt_trio import (
+    KISClient,
+    KXTAuthenticationError,
+    KXTConnectionError,
+    KXTError,
+    KXTSessionInUseError,
+    KXTSubscriptionError,
+    StreamPolicy,
+    StreamState,
+    open_fill_stream,
+)
+from kxt_trio.protocol.refusals import MESSAGE_CODES, Advice
+from kxt_trio.testing import FakeKIS
+
+
+def opened(kis: FakeKIS, **changes):
+    return open_fill_stream(**{**kis.credentials, "network": kis.network, **changes})
+
+
+def one_fill(kis: FakeKIS, quantity: int = 1) -> None:
+    kis.fill(kis.place("005930", quantity=quantity, price=100))
+
+
+# -- reconnecting ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", ["drop", "close", "close_without_fin"])
+async def test_a_broken_link_is_restored_and_the_gap_is_told(fault, autojump_clock, caplog):
+    caplog.set_level(logging.INFO, "kxt_trio")
+    async with FakeKIS() as kis, opened(kis) as fills:
+        await trio.sleep(100)
+        broken_at = kis.now
+        getattr(kis, fault)()
+        await trio.sleep(0.5)
+        assert fills.state is StreamState.RECONNECTING
+        one_fill(kis, 7)  # nobody is listening
+        await fills.wait_live()
+        one_fill(kis, 8)
+        assert (await fills.receive()).report.quantity == 8
+        statistics = fills.statistics()
+        assert statistics.reconnects == 1
+        (gap,) = statistics.gaps
+        assert gap.start <= broken_at < gap.end
+        assert (kis.now - gap.end).total_seconds() < 1
+        assert len(kis.connects) == 2
+    assert [record.getMessage() for record in caplog.records if record.levelname == "INFO"] == [
+        "live",
+        "reconnecting",
+        next(m for m in caplog.messages if m.startswith("not connected")),
+        "live",
+        "closed",
+    ]
+    assert "may be missing" in caplog.text
+
+
+async def test_an_open_gap_has_no_end_yet(autojump_clock):
+    async with FakeKIS() as kis, opened(kis) as fills:
+        kis.refuse_connections(times=100)
+        kis.drop()
+        await trio.sleep(60)
+        (gap,) = fills.statistics().gaps
+        assert gap.end is None
+        assert fills.statistics().reconnects == 0
+
+
+async def test_a_long_outage_is_outlasted(autojump_clock):
+    async with FakeKIS() as kis, opened(kis) as fills:
+        kis.refuse_connections(times=60)
+        kis.drop()
+        await trio.sleep(1)
+        await fills.wait_live()
+        one_fill(kis)
+        await fills.receive()
+        assert len(kis.connects) == 62
+
+
+async def test_connects_never_exceed_the_budget_of_a_minute(autojump_clock):
+    async with FakeKIS() as kis, opened(kis, policy=StreamPolicy(backoff_max=1)):
+        kis.refuse_connections(times=1000)
+        kis.drop()
+        await trio.sleep(600)
+        times = kis.connects
+        assert len(times) > 50
+        assert all(later - now >= 60 for now, later in zip(times, times[6:], strict=False))
+
+
+async def test_a_peer_that_accepts_and_closes_trips_the_breaker(autojump_clock):
+    async with FakeKIS() as kis, opened(kis) as fills:
+        kis.accept_and_close(times=100)
+        kis.drop()
+        with pytest.raises(KXTConnectionError, match="HTS ID is wrong, or another program"):
+            await fills.receive()
+        assert len(kis.connects) <= 6
+
+
+async def test_the_approval_key_is_used_again_after_a_drop(autojump_clock):
+    async with FakeKIS() as kis, opened(kis) as fills:
+        kis.reject_approval(times=100)
+        kis.drop()
+        await trio.sleep(1)
+        await fills.wait_live()
+
+
+async def test_a_refused_approval_key_is_renewed_once_and_at_once(autojump_clock):
+    async with FakeKIS() as kis, opened(kis) as fills:
+        kis.expire_approval_keys()
+        kis.drop()
+        await trio.sleep(0.5)
+        dropped_at = trio.current_time()
+        await fills.wait_live()
+        assert trio.current_time() - dropped_at < 3
+        assert len(kis.connects) == 3
+
+
+async def test_an_approval_key_refused_again_and_again_is_an_authentication_error(
+    autojump_clock,
+):
+    async with FakeKIS() as kis:
+        kis.refuse("OPSP0011", times=100)
+        with pytest.raises(KXTAuthenticationError):
+            async with opened(kis):
+                pytest.fail("entered")
+        assert len(kis.connects) == 3
+
+
+async def test_keys_revoked_while_running_are_fatal(autojump_clock):
+    async with FakeKIS() as kis, opened(kis) as fills:
+        kis.expire_approval_keys()
+        kis.reject_approval(times=100)
+        kis.drop()
+        with pytest.raises(KXTAuthenticationError):
+            await fills.receive()
+
+
+@pytest.mark.parametrize(
+    "code", [code for code, (advice, _) in MESSAGE_CODES.items() if advice is Advice.FATAL]
+)
+async def test_a_fatal_code_is_raised_at_the_first_refusal(code, autojump_clock):
+    async with FakeKIS() as kis:
+        kis.refuse(code)
+        with pytest.raises((KXTSubscriptionError, KXTAuthenticationError), match=code):
+            async with opened(kis):
+                pytest.fail("entered")
+        assert len(kis.connects) == 1
+
+
+@pytest.mark.parametrize(
+    "code", [code for code, (advice, _) in MESSAGE_CODES.items() if advice is Advice.RETRY]
+)
+async def test_trouble_at_the_broker_is_retried_with_backoff(code, autojump_clock):
+    async with FakeKIS() as kis:
+        kis.refuse(code, times=2)
+        async with opened(kis) as fills:
+            assert fills.state is StreamState.LIVE
+        assert len(kis.connects) == 3
+        assert trio.current_time() >= 2
+
+
+@pytest.mark.parametrize("code", ["OPSP0009", "OPSP4711"])
+async def test_a_refusal_nobody_can_explain_gets_a_few_tries(code, autojump_clock):
+    async with FakeKIS() as kis:
+        kis.refuse(code, times=100)
+        with pytest.raises(KXTSubscriptionError, match=code):
+            async with opened(kis):
+                pytest.fail("entered")
+        assert len(kis.connects) == 3
+
+
+async def test_a_taken_session_is_waited_for_with_growing_waits_and_then_given_up(
+    autojump_clock,
+):
+    async with FakeKIS() as kis, opened(kis) as fills:
+        kis.occupy_session()
+        kis.drop()
+        with pytest.raises(KXTSessionInUseError):
+            await fills.receive()
+        waits = [b - a for a, b in zip(kis.connects[1:], kis.connects[2:], strict=False)]
+        assert waits == [pytest.approx(wait, abs=1) for wait in (5, 10, 20, 40, 80, 160)]
+
+
+async def test_an_already_subscribed_reply_without_a_key_means_a_new_connection(autojump_clock):
+    async with FakeKIS() as kis:
+        kis.refuse("OPSP0002")
+        async with opened(kis) as fills:
+            one_fill(kis)
+            await fills.receive()
+        assert len(kis.connects) == 2
+
+
+async def test_a_subscription_the_broker_ends_unasked_is_made_again(autojump_clock):
+    async with FakeKIS() as kis, opened(kis) as fills:
+        kis.send_text(
+            '{"header":{"tr_id":"H0STCNI0","tr_key":"htsuser1","encrypt":"N"},'
+            '"body":{"rt_cd":"0","msg_cd":"OPSP0001","msg1":"UNSUBSCRIBE SUCCESS"}}'
+        )
+        await trio.sleep(0.5)
+        assert fills.state is StreamState.RECONNECTING
+        await fills.wait_live()
+        one_fill(kis)
+        await fills.receive()
+
+
+@pytest.mark.parametrize(
+    ("fault", "least"),
+    [
+        ("eof_handshake", 0),
+        ("garbage_handshake", 0),
+        ("reject_handshake", 0),
+        ("hang_connections", 10),
+    ],
+)
+async def test_a_handshake_that_fails_is_tried_again(fault, least, autojump_clock):
+    async with FakeKIS() as kis:
+        getattr(kis, fault)()
+        async with opened(kis):
+            assert least <= trio.current_time() <= least + 2
+        assert len(kis.connects) == 2
+
+
+async def test_a_subscription_that_is_never_answered_is_tried_on_a_new_connection(
+    autojump_clock,
+):
+    async with FakeKIS() as kis, KISClient(**kis.credentials, network=kis.network) as client:
+        stream = client.stream_fill_updates()
+        while not kis.sessions:
+            await trio.lowlevel.checkpoint()
+        kis.silence()
+        await stream.wait_live()
+        assert trio.current_time() == pytest.approx(11, abs=1)
+
+
+async def test_nobody_reconnects_for_nobody(autojump_clock):
+    async with FakeKIS() as kis, KISClient(**kis.credentials, network=kis.network) as client:
+        async with client.stream_fill_updates() as fills:
+            await fills.wait_live()
+        await trio.sleep(1)
+        kis.drop()
+        await trio.sleep(1000)
+        assert len(kis.connects) == 1
+        async with client.stream_fill_updates() as fills:
+            await fills.wait_live()
+            assert fills.statistics().gaps == ()
+        assert len(kis.connects) == 2
+
+
+# -- staying alive -----------------------------------------------------------------
+
+
+async def test_pingpong_is_answered_by_a_pong_of_the_same_bytes_and_keeps_the_link(
+    autojump_clock,
+):
+    async with FakeKIS() as kis, opened(kis) as fills:
+        await trio.sleep(3600)
+        assert fills.state is StreamState.LIVE
+        assert len(kis.connects) == 1
+        assert len(kis.pongs) >= 350
+        assert all(b'"PINGPONG"' in pong for pong in kis.pongs)
+
+
+async def test_silence_is_a_dead_link(autojump_clock):
+    async with FakeKIS() as kis, opened(kis) as fills:
+        silent_since = trio.current_time()
+        kis.silence()
+        await trio.sleep(59)
+        assert fills.state is StreamState.LIVE
+        await trio.sleep(1.5)
+        assert fills.state is not StreamState.LIVE or len(kis.connects) == 2
+        await fills.wait_live()
+        assert trio.current_time() - silent_since == pytest.approx(61, abs=1.5)
+        assert fills.statistics().gaps[0].start <= kis.network.now()
+
+
+async def test_a_flood_against_a_stalled_consumer_still_answers_pingpong(autojump_clock):
+    policy = StreamPolicy(buffer_size=100)
+    async with FakeKIS() as kis, KISClient(
+        **kis.credentials, network=kis.network, policy=policy
+    ) as client:
+        stalled = client.stream_fill_updates()
+        await stalled.wait_live()
+        order_id = kis.place("005930", quantity=10_000, price=100)
+        ping = '{"header":{"tr_id":"PINGPONG","datetime":"20261120090000"}}'
+        for _ in range(1000):
+            kis.fill(order_id, quantity=1)
+        kis.send_text(ping)
+        await trio.sleep(0.5)
+        assert ping.encode() in kis.pongs
+        assert stalled.state is StreamState.FAILED
+        await stalled.aclose()  # and with it goes the failure that nobody wanted to see
+
+
+async def test_a_wall_clock_that_jumps_changes_nothing(autojump_clock):
+    async with FakeKIS() as kis, opened(kis) as fills:
+        for seconds in (3600, -7200):
+            kis.shift_clock(seconds)
+            await trio.sleep(120)
+            one_fill(kis)
+            fill = await fills.receive()
+            assert abs((fill.report.occurred_at - kis.now).total_seconds()) < 2
+        assert len(kis.connects) == 1
+
+
+# -- bad input ---------------------------------------------------------------------
+
+BAD = {
+    "not JSON": "{this is not json",
+    "JSON of another kind": '{"header": 3, "body": []}',
+    "no frame": "hello",
+    "empty": "",
+    "bad base64": "1|H0STCNI0|001|@@@@",
+    "bad padding": "1|H0STCNI0|001|AAAAAAAAAAAAAAAAAAAAAA==",
+    "another TR": "0|H0STCNT0|001|005930^120651",
+    "truncated": "1|H0STCNI0|001",
+    "bad count": "1|H0STCNI0|abc|AAAA",
+}
+
+
+@pytest.mark.parametrize("text", BAD.values(), ids=BAD)
+async def test_what_cannot_be_read_is_counted_and_the_next_fill_still_arrives(
+    text, autojump_clock, caplog
+):
+    async with FakeKIS() as kis, opened(kis) as fills:
+        kis.send_text(text)
+        one_fill(kis)
+        await fills.receive()
+        statistics = fills.statistics()
+        assert statistics.unreadable == 1
+        assert statistics.last_unreadable is not None
+        assert "unreadable" in caplog.text
+        assert len(kis.connects) == 1
+
+
+async def test_a_bad_record_does_not_hold_back_its_neighbours(autojump_clock):
+    good = (
+        "htsuser1^1234567801^0000000001^^02^0^00^0^005930^0000000001^000000100^090000"
+        "^0^2^2^00950^000000001^name^^1^N^^10^^Samsung^000000100"
+    )
+    bad = good.replace("000000100^090000", "71,2x0^090000")
+    async with FakeKIS() as kis, opened(kis) as fills:
+        kis.send_notice(good, bad, good)
+        await fills.receive()
+        await fills.receive()
+        statistics = fills.statistics()
+        assert statistics.unreadable == 1
+        assert "99,9a9" in statistics.last_unreadable
+        assert "1234567801" not in statistics.last_unreadable
+
+
+async def test_an_error_nobody_asked_for_is_a_warning_and_the_link_goes_on(
+    autojump_clock, caplog
+):
+    async with FakeKIS() as kis, opened(kis) as fills:
+        kis.send_text(
+            '{"header":{"tr_id":"(null)"},"body":{"rt_cd":"9","msg_cd":"OPSP8993","msg1":"x"}}'
+        )
+        one_fill(kis)
+        await fills.receive()
+        assert "OPSP8993" in caplog.text
+
+
+async def test_an_oversize_message_costs_the_connection_and_nothing_before_it(autojump_clock):
+    async with FakeKIS() as kis, opened(kis) as fills:
+        order_id = kis.place("005930", quantity=100, price=100)
+        for _ in range(50):
+            kis.fill(order_id, quantity=1)
+        kis.send_text("x" * (64 * 1024 + 1))
+        await trio.sleep(0.5)
+        assert fills.statistics().received == 50
+        await fills.wait_live()
+        assert len(kis.connects) == 2
+
+
+async def test_a_bug_inside_is_the_streams_failure_and_not_a_crash(autojump_clock, monkeypatch):
+    async with FakeKIS() as kis, opened(kis) as fills:
+
+        def broken(*_: object) -> None:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(type(fills._outlet), "offer", broken)
+        one_fill(kis)
+        with pytest.raises(KXTError, match="inside") as caught:
+            await fills.receive()
+        assert caught.value.__cause__ is not None
+
+
+# -- statistics --------------------------------------------------------------------
+
+
+async def test_statistics_count_what_came_and_what_was_taken(autojump_clock):
+    async with FakeKIS() as kis, opened(kis) as fills:
+        order_id = kis.place("005930", quantity=5, price=100)
+        for _ in range(5):
+            kis.fill(order_id, quantity=1)
+        await wait_all_tasks_blocked()
+        await fills.receive()
+        await trio.sleep(4)
+        statistics = fills.statistics()
+        assert (statistics.received, statistics.buffered, statistics.delivered) == (5, 4, 1)
+        assert statistics.state is StreamState.LIVE
+        assert statistics.last_frame_age == pytest.approx(4, abs=0.1)
