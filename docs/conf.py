@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 import zlib
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
+import attrs
 import httpx  # noqa: ASYNC127
 
 import kxt_trio
@@ -99,15 +102,37 @@ def keep_colons(_app: Any, what: str, *rest: Any) -> None:
         lines[:0] = ["..", ""]
 
 
-def show_context_manager(*event: Any) -> tuple[str, str] | None:
-    """Show what an ``asynccontextmanager`` returns, not the generator it is made of."""
-    signature, returned = event[-2:]
-    if "AsyncGenerator[" not in (returned or ""):
-        return None
-    _, _, inner = returned.partition("[")
-    return signature, f"~contextlib.AbstractAsyncContextManager[{inner}"
+def show_plain_types(*event: Any) -> tuple[str, str] | None:
+    """Show what a caller sees.
+
+    Default values instead of where attrs keeps them, a context manager instead of the
+    generator it is made of, and a stream's own events instead of the type variable of
+    its base class.
+    """
+    _, _, name, subject, _, signature, returned = event
+    returned = returned or ""
+    if "attr_dict" in (signature or ""):
+        defaults = {field.name: field.default for field in attrs.fields(subject)}
+        shown = re.sub(
+            r"attr_dict\['(\w+)'\]\.default",
+            lambda found: show_value(defaults[found[1]]),
+            signature,
+        )
+        return shown.replace("NOTHING", "..."), returned
+    if "AsyncGenerator[" in returned:
+        _, _, inner = returned.partition("[")
+        return signature, f"~contextlib.AbstractAsyncContextManager[{inner}"
+    if returned.endswith("_Event"):
+        return signature, "FillEvent" if ".FillStream." in name else "OrderEvent"
+    return None
+
+
+def show_value(value: Any) -> str:
+    if isinstance(value, Enum):
+        return f"{type(value).__name__}.{value.name}"
+    return value.__name__ if callable(value) else repr(value)
 
 
 def setup(app: Any) -> None:
-    app.connect("autodoc-process-signature", show_context_manager)
+    app.connect("autodoc-process-signature", show_plain_types)
     app.connect("autodoc-process-docstring", keep_colons, priority=400)

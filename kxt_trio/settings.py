@@ -64,6 +64,27 @@ class Endpoints:
         """Return the broker's own hosts (official ``kis_devlp.yaml``)."""
         return _HOSTS[environment]
 
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> Endpoints | None:
+        """Read KIS_REST_URL and KIS_WEBSOCKET_URL; None for the broker's own hosts.
+
+        Raises:
+            KXTValidationError: only one of them is set, or one is no such URL.
+        """
+        source = os.environ if env is None else env
+        rest, websocket = (
+            source.get(name, "").strip() for name in ("KIS_REST_URL", "KIS_WEBSOCKET_URL")
+        )
+        if rest and websocket:
+            return cls(rest=rest, websocket=websocket)
+        if rest or websocket:
+            given, other = ("REST", "WEBSOCKET") if rest else ("WEBSOCKET", "REST")
+            raise KXTValidationError(
+                f"KIS_{given}_URL is set and KIS_{other}_URL is not: set both, or neither "
+                "for the broker's own addresses"
+            )
+        return None
+
 
 _HOSTS = {
     Environment.REAL: Endpoints(

@@ -370,6 +370,20 @@ async def test_ctrl_c_in_the_background_outranks_the_blocks_error_and_keeps_it_a
     assert interrupt.__context__ is error
 
 
+async def test_a_cancel_by_the_dying_background_does_not_leak_out_of_a_users_group():
+    async def stubborn() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise ValueError
+
+    with pytest.RaisesGroup(KeyboardInterrupt, pytest.RaisesGroup(ValueError)):
+        async with opened(Chore(run=raising(KeyboardInterrupt()))):
+            async with trio.open_nursery() as mine:
+                mine.start_soon(stubborn)
+                await trio.sleep_forever()
+
+
 async def test_a_bug_beside_an_outer_cancel_surfaces_and_the_cancel_is_caught(
     autojump_clock: MockClock,
 ):

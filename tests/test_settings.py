@@ -288,3 +288,12 @@ def test_a_bad_variable_is_named_and_its_value_is_not_shown(name: str, value: st
         Credentials.from_env(env)
     for secret in (KEY, SECRET, HTS_ID, ACCOUNT, "7777"):
         assert secret not in shown(caught.value)
+
+
+def test_endpoints_from_the_environment_are_both_or_none():
+    both = {"KIS_REST_URL": " http://a:1 ", "KIS_WEBSOCKET_URL": "ws://b:2/x"}
+    assert Endpoints.from_env(both) == Endpoints(rest="http://a:1", websocket="ws://b:2/x")
+    assert Endpoints.from_env({"KIS_REST_URL": " "}) is None
+    for name, other in (("REST", "WEBSOCKET"), ("WEBSOCKET", "REST")):
+        with pytest.raises(KXTValidationError, match=f"KIS_{other}_URL is not"):
+            Endpoints.from_env({f"KIS_{name}_URL": "http://a"})

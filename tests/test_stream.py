@@ -558,6 +558,7 @@ async def test_a_failure_beside_the_blocks_own_error_is_noted_on_it(side: Side):
             raise error
     assert caught.value is error
     assert error.__notes__ == [f"the stream had failed, too: KXTConnectionError: {FAILURE}"]
+    assert outlet.told  # or the client would note it once more
 
 
 async def test_a_failure_that_was_received_is_not_noted(side: Side):

@@ -51,15 +51,16 @@ def read_settings(options: SettingsOptions) -> Settings:
     source = dict(os.environ) if file is None else _read_file(file)
     if options.paper:
         source["KIS_ENV"] = "paper"
+    if options.rest:
+        source["KIS_REST_URL"] = options.rest
+    if options.websocket:
+        source["KIS_WEBSOCKET_URL"] = options.websocket
     missing = [name for name in _REQUIRED if not source.get(name, "").strip()]
     if missing:
         where = "the environment or in --env-file" if file is None else str(file)
         raise CommandError(_missing(missing, where), ExitCode.SETTINGS)
     credentials = Credentials.from_env(source)
-    endpoints = _endpoints(
-        options.rest or source.get("KIS_REST_URL", "").strip(),
-        options.websocket or source.get("KIS_WEBSOCKET_URL", "").strip(),
-    )
+    endpoints = Endpoints.from_env(source)
     return Settings(
         credentials=credentials,
         endpoints=endpoints or Endpoints.of(credentials.environment),
@@ -72,19 +73,6 @@ def _missing(names: list[str], where: str) -> str:
     if len(names) == 1:
         return f"{names[0]} is missing: set it in {where}"
     return f"{', '.join(names[:-1])} and {names[-1]} are missing: set them in {where}"
-
-
-def _endpoints(rest: str, websocket: str) -> Endpoints | None:
-    if not rest and not websocket:
-        return None
-    if not rest or not websocket:
-        given, other = ("REST", "WEBSOCKET") if rest else ("WEBSOCKET", "REST")
-        raise CommandError(
-            f"KIS_{given}_URL is given and KIS_{other}_URL is not: give both, or neither for "
-            "the broker's own addresses",
-            ExitCode.SETTINGS,
-        )
-    return Endpoints(rest=rest, websocket=websocket)
 
 
 def _read_file(path: Path) -> dict[str, str]:

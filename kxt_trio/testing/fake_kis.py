@@ -53,7 +53,7 @@ class FakeKIS(BrokerFaults, BrokerObservations):
     would do, such as filling more than is open, raises
     :exc:`~kxt_trio.KXTValidationError`.
 
-    The faults, from :meth:`~BrokerFaults.drop` on, break things on purpose.
+    The faults, :meth:`drop` and the rest, break things on purpose.
 
     Only the sockets are missing, so your program runs its production path.  Waiting is
     done on trio's clock alone: under ``MockClock(autojump_threshold=0)`` a trading day

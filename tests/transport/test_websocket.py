@@ -438,6 +438,23 @@ async def test_a_cancel_at_any_step_of_the_opening_leaves_nothing(nursery: trio.
     assert results.index(True) > 5, "steps were left out"
 
 
+async def test_a_fault_in_the_step_of_a_cancel_is_moot(nursery: trio.Nursery):
+    class Ending(trio.abc.ReceiveStream):
+        async def receive_some(self, max_bytes: int | None = None) -> bytes:
+            await trio.lowlevel.checkpoint()
+            return b""
+
+        async def aclose(self) -> None:
+            attempt.cancel()
+            await trio.lowlevel.checkpoint()
+
+    ours, _ = memory_stream_pair()
+    with trio.CancelScope() as attempt:
+        stream = trio.StapledStream(ours.send_stream, Ending())
+        await nursery.start(connecting(giving(stream)))
+    assert attempt.cancelled_caught
+
+
 # -- what is carried --------------------------------------------------------------------
 
 
@@ -563,8 +580,9 @@ async def test_a_message_too_large_ends_the_link_after_the_messages_before_it(
         for piece in range(pieces)
     ]
     await peer.stream.send_all(b"".join(sent))
-    await wait_all_tasks_blocked()
-    assert [await link.receive(), await link.receive()] == ["one", "two"]
+    for text in ("one", "two"):
+        await wait_all_tasks_blocked()
+        assert await link.receive() == text
     assert "1009" in await ended(link)
     opcode, payload = await peer.receive()
     assert (opcode, payload[:2]) == (CLOSE, (1009).to_bytes(2, "big"))
@@ -590,7 +608,10 @@ async def test_garbage_on_an_open_link_ends_it_after_the_messages_before_it(
     assert not nursery.child_tasks
 
 
-async def test_a_stream_that_breaks_ends_the_link(nursery: trio.Nursery):
+@pytest.mark.parametrize("error", [trio.BrokenResourceError, OSError])
+async def test_a_stream_that_breaks_ends_the_link_and_nothing_else(
+    nursery: trio.Nursery, error: type[Exception]
+):
     class Breaking(trio.abc.ReceiveStream):
         def __init__(self, stream: trio.abc.ReceiveStream) -> None:
             self.stream = stream
@@ -599,7 +620,7 @@ async def test_a_stream_that_breaks_ends_the_link(nursery: trio.Nursery):
             data = await self.stream.receive_some(max_bytes)
             if data:
                 return data
-            raise trio.BrokenResourceError
+            raise error
 
         async def aclose(self) -> None:
             await self.stream.aclose()
@@ -609,7 +630,8 @@ async def test_a_stream_that_breaks_ends_the_link(nursery: trio.Nursery):
     stream = trio.StapledStream(ours.send_stream, Breaking(ours.receive_stream))
     link: Link = await nursery.start(connecting(giving(stream)))
     await theirs.aclose()
-    assert "without a close frame" in await ended(link)
+    with trio.fail_after(PROMPTLY), pytest.raises(KXTError):
+        await link.receive()
 
 
 # -- we end it --------------------------------------------------------------------------
