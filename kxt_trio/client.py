@@ -233,7 +233,7 @@ async def open_fill_stream(
     """Open a stream of fills and everything it needs, for the length of a block.
 
     Enters once the broker has acknowledged the subscription, so an order placed inside
-    the block cannot fill unseen.  Arguments are those of :class:`KISClient`.
+    the block cannot fill before somebody listens.  Arguments are those of :class:`KISClient`.
 
     Raises:
         KXTValidationError: an argument cannot be used.

@@ -123,7 +123,7 @@ class StreamPolicy:
         heartbeat_timeout: Silence of this length, on any frame, is a dead link.  The
             broker sends a PINGPONG every 11 to 14 s when it has nothing else to say.
         connect_timeout: Bound of one attempt to open the link, handshake included, and
-            of one REST call.
+            of each phase (connect, send, receive) of a REST call.
         subscribe_timeout: Bound of the wait for the reply to a subscription.
         startup_timeout: How long transient trouble is retried before the first
             subscription; then :exc:`~kxt_trio.KXTConnectionError` is raised.

@@ -438,23 +438,6 @@ async def test_a_cancel_at_any_step_of_the_opening_leaves_nothing(nursery: trio.
     assert results.index(True) > 5, "steps were left out"
 
 
-async def test_a_fault_in_the_step_of_a_cancel_is_moot(nursery: trio.Nursery):
-    class Ending(trio.abc.ReceiveStream):
-        async def receive_some(self, max_bytes: int | None = None) -> bytes:
-            await trio.lowlevel.checkpoint()
-            return b""
-
-        async def aclose(self) -> None:
-            attempt.cancel()
-            await trio.lowlevel.checkpoint()
-
-    ours, _ = memory_stream_pair()
-    with trio.CancelScope() as attempt:
-        stream = trio.StapledStream(ours.send_stream, Ending())
-        await nursery.start(connecting(giving(stream)))
-    assert attempt.cancelled_caught
-
-
 # -- what is carried --------------------------------------------------------------------
 
 
