@@ -65,7 +65,7 @@ class Session:
         policy: StreamPolicy,
         network: Network,
     ) -> None:
-        self.status = SessionStatus()
+        self.status: SessionStatus = SessionStatus()
         self._credentials = credentials
         self._endpoints = endpoints
         self._policy = policy

@@ -72,10 +72,10 @@ class SessionStatus:
     """Written by the session, read by its streams."""
 
     def __init__(self) -> None:
-        self.state = Watched(StreamState.CONNECTING)
-        self.reconnects = 0
+        self.state: Watched[StreamState] = Watched(StreamState.CONNECTING)
+        self.reconnects: int = 0
         self.gaps: list[Gap] = []
-        self.unreadable = 0
+        self.unreadable: int = 0
         self.last_unreadable: str | None = None
         self.link: Link | None = None
         self._gap_open = False

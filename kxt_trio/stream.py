@@ -42,11 +42,13 @@ class Outlet(ABC, Generic[_Event]):
     def __init__(self, account: AccountSummary | None, buffer_size: int) -> None:
         self.account = account
         self.buffer_size = buffer_size
-        self.received = 0
+        self.received: int = 0
         self.failure: KXTError | None = None
         #: Whether the consumer has been told of the failure.
-        self.told = False
-        self.closed = False
+        self.told: bool = False
+        self.closed: bool = False
+        self._send: trio.MemorySendChannel[_Event]
+        self.buffer: trio.MemoryReceiveChannel[_Event]
         self._send, self.buffer = trio.open_memory_channel[_Event](buffer_size)
 
     @abstractmethod

@@ -282,9 +282,10 @@ async def test_silence_is_a_dead_link(autojump_clock):
 
 async def test_a_flood_against_a_stalled_consumer_still_answers_pingpong(autojump_clock):
     policy = StreamPolicy(buffer_size=100)
-    async with FakeKIS() as kis, KISClient(
-        **kis.credentials, network=kis.network, policy=policy
-    ) as client:
+    async with (
+        FakeKIS() as kis,
+        KISClient(**kis.credentials, network=kis.network, policy=policy) as client,
+    ):
         stalled = client.stream_fill_updates()
         await stalled.wait_live()
         order_id = kis.place("005930", quantity=10_000, price=100)

@@ -61,7 +61,7 @@ class Report:
     """Prints findings, and remembers the exit code of the first failure."""
 
     def __init__(self) -> None:
-        self.code = ExitCode.OK
+        self.code: ExitCode = ExitCode.OK
         self._writer = LineWriter()
 
     async def add(self, finding: Finding) -> None:

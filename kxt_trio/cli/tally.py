@@ -24,7 +24,7 @@ class Tally:
     """Adds up the fills of a stream; ``heard`` is how many there were."""
 
     def __init__(self) -> None:
-        self.heard = Watched(0)
+        self.heard: Watched[int] = Watched(0)
         self._sums: dict[str, tuple[Decimal, Decimal]] = {}
 
     def add(self, fill: FillEvent) -> Decimal:

@@ -52,7 +52,7 @@ class DailyInquiry:
     def __init__(self, exchange: Exchange, environment: Environment) -> None:
         self._exchange = exchange
         self._environment = environment
-        self.truncated = 0
+        self.truncated: int = 0
         self.shifts: deque[int] = deque()
 
     def answer(self, query: Mapping[str, str], *, continued: bool, until: float) -> InquiryPage:

@@ -98,7 +98,7 @@ class FakeKIS(BrokerFaults, BrokerObservations):
         pingpong_patience: float = 100.0,
     ) -> None:
         random = Random(seed)  # noqa: S311  # made-up keys, repeatable
-        self.credentials = Credentials(
+        self.credentials: Credentials = Credentials(
             app_key=_letters(random, _APP_KEY_LENGTH),
             app_secret=_letters(random, _APP_SECRET_LENGTH),
             hts_id=hts_id,
@@ -106,10 +106,10 @@ class FakeKIS(BrokerFaults, BrokerObservations):
             account_product_code=account_product_code,
             environment=environment,
         )
-        self.endpoints = Endpoints.of(self.credentials.environment)
+        self.endpoints: Endpoints = Endpoints.of(self.credentials.environment)
         self.notice_lag = notice_lag
         self.rest_lag = rest_lag
-        self.rest_latency = 0.0
+        self.rest_latency: float = 0.0
         self._hts_id = hts_id
         self._account = AccountSummary.parse(account_no, account_product_code)
         self._layout = Layout.of(environment) if layout is None else Layout(layout)
@@ -122,7 +122,7 @@ class FakeKIS(BrokerFaults, BrokerObservations):
             now=lambda: self.now,
             seed=seed,
         )
-        self.network = Network(
+        self.network: Network = Network(
             open_stream=self._broker.switchboard.open_stream,
             http_transport=respond_with(self.respond),
             now=lambda: self.now,

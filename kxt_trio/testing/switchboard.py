@@ -74,14 +74,14 @@ class Switchboard:
         self._seed = seed
         self.receptions: deque[Reception] = deque()
         self.refusals: deque[Refusal] = deque()
-        self.hang_ups = 0
+        self.hang_ups: int = 0
         self.occupied = False
         self.ignores_goodbye = False
-        self.traffic = Traffic()
+        self.traffic: Traffic = Traffic()
         self._desks: list[WebsocketDesk] = []
         self._accepted = 0
         self._subscribed = trio.Event()
-        self.is_running = False
+        self.is_running: bool = False
         self._arrive, self._arrivals = trio.open_memory_channel[tuple[BrokerEnd, Reception]](
             float("inf")
         )

@@ -75,7 +75,7 @@ class WebsocketDesk:
         now: Callable[[], datetime],
         on_subscribed: Callable[[WebsocketDesk], None],
     ) -> None:
-        self.wire = Wire(end, self._overhear)
+        self.wire: Wire = Wire(end, self._overhear)
         self._control = control
         self._heartbeat = heartbeat
         self._traffic = traffic

@@ -224,8 +224,8 @@ class _Wire(trio.abc.Stream):
 
     def __init__(self, stream: trio.abc.Stream) -> None:
         self._stream = stream
-        self.last_received_at = trio.current_time()
-        self.ended = trio.Event()
+        self.last_received_at: float = trio.current_time()
+        self.ended: trio.Event = trio.Event()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
         try:

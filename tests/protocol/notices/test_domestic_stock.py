@@ -355,9 +355,7 @@ def test_not_a_number(base: list[str], name: str, text: str) -> None:
 
 @pytest.mark.parametrize("text", [text for text in NOT_NUMBERS if text])
 @pytest.mark.parametrize("base", [FILL, ACCEPTANCE])
-def test_a_number_beside_the_point_does_not_cost_the_notice(
-    base: list[str], text: str
-) -> None:
+def test_a_number_beside_the_point_does_not_cost_the_notice(base: list[str], text: str) -> None:
     event = read_record(record(base, ODER_QTY=text), RECEIVED)
     assert event.order_quantity is None
     assert event.raw is not None
