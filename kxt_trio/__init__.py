@@ -10,6 +10,8 @@ from .errors import (
     KXTAuthenticationError,
     KXTConnectionError,
     KXTError,
+    KXTJournalError,
+    KXTJournalInUseError,
     KXTProtocolError,
     KXTSessionInUseError,
     KXTSlowConsumerError,
@@ -23,6 +25,7 @@ from .models import (
     AccountSummary,
     AnyEvent,
     CancelReason,
+    Correction,
     ExecutionReport,
     FillEvent,
     FillNotificationEvent,
@@ -45,7 +48,7 @@ from .models import (
     from_json,
     to_json,
 )
-from .settings import Credentials, Endpoints, Environment, StreamPolicy
+from .settings import Credentials, Endpoints, Environment, Reconciliation, StreamPolicy
 from .status import Gap, StreamState, StreamStatistics
 from .stream import FillStream, OrderEventStream
 from .transport.network import Network
@@ -57,6 +60,7 @@ __all__ = [
     "AccountSummary",
     "AnyEvent",
     "CancelReason",
+    "Correction",
     "Credentials",
     "Endpoints",
     "Environment",
@@ -73,6 +77,8 @@ __all__ = [
     "KXTAuthenticationError",
     "KXTConnectionError",
     "KXTError",
+    "KXTJournalError",
+    "KXTJournalInUseError",
     "KXTProtocolError",
     "KXTSessionInUseError",
     "KXTSlowConsumerError",
@@ -92,6 +98,7 @@ __all__ = [
     "OrderRejectedEvent",
     "OrderType",
     "ProviderOrderRef",
+    "Reconciliation",
     "Side",
     "StreamPolicy",
     "StreamState",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -11,9 +12,10 @@ import trio
 
 from .errors import KXTUnsupportedError, KXTValidationError
 from .models import AccountSummary, FillUpdatesStreamRequest, OrderEventsStreamRequest
+from .reconcile.journal import Journal, open_journal
 from .scope import open_scope
 from .session import Session
-from .settings import Credentials, Endpoints, Environment, StreamPolicy
+from .settings import Credentials, Endpoints, Environment, Reconciliation, StreamPolicy
 from .stream import FillOutlet, FillStream, OrderEventStream, OrderOutlet, note_failure
 from .transport.network import Network
 
@@ -37,6 +39,10 @@ class KISClient:
         environment: Real or paper; keys of one are refused by the other.
         endpoints: Other addresses than the broker's own.
         policy: Timeouts, backoff and buffer size.
+        reconcile: Whether and how fills are held against the broker's totals; with an
+            account they are unless told otherwise.
+        journal: A file in which every fill is recorded before it is delivered; made if
+            need be.  Needs an account and reconciliation.
         network: The seam for tests and unusual deployments.
 
     Raises:
@@ -56,6 +62,8 @@ class KISClient:
         environment: Environment = Environment.REAL,
         endpoints: Endpoints | None = None,
         policy: StreamPolicy = StreamPolicy(),  # noqa: B008  # frozen
+        reconcile: Reconciliation = Reconciliation(),  # noqa: B008  # frozen
+        journal: str | Path | None = None,
         network: Network | None = None,
     ) -> None:
         self._credentials = Credentials(
@@ -71,9 +79,17 @@ class KISClient:
         )
         self._endpoints = endpoints or Endpoints.of(self._credentials.environment)
         self._policy = policy
+        self._reconciliation = reconcile
+        self._journal_path = journal
+        if journal is not None and (self._account is None or not reconcile.enabled):
+            raise KXTValidationError(
+                "a journal needs an account_no, and reconciliation enabled: it records what "
+                "is counted"
+            )
         self._network = network or Network()
         self._session: Session | None = None
-        self._scope: AbstractAsyncContextManager[None] | None = None
+        self._scope: AbstractAsyncContextManager[Session] | None = None
+        self._journal: Journal | None = None
 
     def __repr__(self) -> str:
         return f"<KISClient {self._credentials.environment.value} {self._endpoints.websocket}>"
@@ -91,12 +107,30 @@ class KISClient:
             )
         if self._scope is not None:
             raise KXTUnsupportedError("a KISClient is entered once; make another one")
-        self._session = Session(self._credentials, self._endpoints, self._policy, self._network)
-        self._scope = open_scope(
-            self._session, name="kxt_trio session", grace=self._policy.shutdown_grace
-        )
-        await self._scope.__aenter__()
+        self._scope = self._open()
+        self._session = await self._scope.__aenter__()
         return self
+
+    @asynccontextmanager
+    async def _open(self) -> AsyncGenerator[Session]:
+        async with AsyncExitStack() as stack:
+            if self._journal_path is not None:
+                self._journal = await stack.enter_async_context(
+                    open_journal(self._journal_path, offload=self._network.offload())
+                )
+            session = Session(
+                self._credentials,
+                self._endpoints,
+                self._policy,
+                self._network,
+                account=self._account,
+                reconciliation=self._reconciliation,
+                journal=self._journal,
+            )
+            await stack.enter_async_context(
+                open_scope(session, name="kxt_trio session", grace=self._policy.shutdown_grace)
+            )
+            yield session
 
     async def __aexit__(
         self,
@@ -228,6 +262,8 @@ async def open_fill_stream(
     environment: Environment = Environment.REAL,
     endpoints: Endpoints | None = None,
     policy: StreamPolicy = StreamPolicy(),  # noqa: B008  # frozen
+    reconcile: Reconciliation = Reconciliation(),  # noqa: B008  # frozen
+    journal: str | Path | None = None,
     network: Network | None = None,
 ) -> AsyncGenerator[FillStream]:
     """Open a stream of fills and everything it needs, for the length of a block.
@@ -262,6 +298,8 @@ async def open_fill_stream(
             environment=environment,
             endpoints=endpoints,
             policy=policy,
+            reconcile=reconcile,
+            journal=journal,
             network=network,
         ) as client,
         client.stream_fill_updates() as fills,
@@ -281,6 +319,8 @@ async def open_order_event_stream(
     environment: Environment = Environment.REAL,
     endpoints: Endpoints | None = None,
     policy: StreamPolicy = StreamPolicy(),  # noqa: B008  # frozen
+    reconcile: Reconciliation = Reconciliation(),  # noqa: B008  # frozen
+    journal: str | Path | None = None,
     network: Network | None = None,
 ) -> AsyncGenerator[OrderEventStream]:
     """Open a stream of order events for the length of a block.
@@ -299,6 +339,8 @@ async def open_order_event_stream(
             environment=environment,
             endpoints=endpoints,
             policy=policy,
+            reconcile=reconcile,
+            journal=journal,
             network=network,
         ) as client,
         client.stream_order_events() as events,

@@ -33,7 +33,7 @@ from .watched import Watched
 __all__ = ["Connection", "News"]
 
 #: What a connection tells its session besides events.
-News: TypeAlias = Subscribed | Released | Unreadable | Complaint
+News: TypeAlias = Subscribed | Released | Ping | Unreadable | Complaint
 
 #: Pause between two requests.  The broker advises 100 to 150 ms.
 _REQUEST_GAP = 0.15
@@ -111,6 +111,7 @@ class Connection:
                         self._deliver(output)
                     case Ping():
                         self._answer(output)
+                        self._tell(output)
                     case Refused():
                         return Loss(output.error, output.advice)
                     case Released() if self._phase.value is ConversationState.LIVE:

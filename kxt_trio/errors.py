@@ -12,7 +12,9 @@
      │    └── KXTTimeoutError    the network: nothing came in time
      ├── KXTProtocolError        the peer sent what nobody can read
      ├── KXTAPIError             the broker's REST side refused a call
-     └── KXTSlowConsumerError    the caller: events were not taken fast enough
+     ├── KXTSlowConsumerError    the caller: events were not taken fast enough
+     └── KXTJournalError         the disk: the journal cannot be written or read
+          └── KXTJournalInUseError   another program writes the same journal
 
 No message holds a key, a secret, an HTS ID, an account number or the text of a
 notice.  Exceptions of the libraries underneath never cross the public edge; they
@@ -26,6 +28,8 @@ __all__ = [
     "KXTAuthenticationError",
     "KXTConnectionError",
     "KXTError",
+    "KXTJournalError",
+    "KXTJournalInUseError",
     "KXTProtocolError",
     "KXTSessionInUseError",
     "KXTSlowConsumerError",
@@ -115,3 +119,15 @@ class KXTSlowConsumerError(KXTError):
     Raised after every buffered event has been received.  Other streams and the link
     are not touched.
     """
+
+
+class KXTJournalError(KXTError):
+    """The journal cannot be written or read: disk full, damaged, not a journal.
+
+    What was committed before stays committed.  After a failed write a journal takes
+    nothing more, so that it has no gaps; open it again when the cause is gone.
+    """
+
+
+class KXTJournalInUseError(KXTJournalError):
+    """Another program, or another stream of this one, writes the same journal."""

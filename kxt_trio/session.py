@@ -8,6 +8,7 @@ again.  A connection's children, heartbeat and subscriber, live in
 from __future__ import annotations
 
 import logging
+import operator
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -22,19 +23,23 @@ from .errors import (
     KXTSessionInUseError,
     KXTUnsupportedError,
 )
-from .models import FillEvent, OrderLifecycleEvent
+from .models import AccountSummary, FillEvent, OrderLifecycleEvent
 from .protocol.conversation import (
     Complaint,
     Conversation,
+    Ping,
     Released,
     Subscribed,
     Unreadable,
 )
 from .protocol.notices import notice_tr_id
 from .protocol.refusals import Advice
+from .reconcile.auditor import Audited, Auditor
+from .reconcile.journal import Journal
+from .reconcile.preparation import audited_account, prepare_auditor
 from .reconnect import Loss, ReconnectPlan
-from .settings import Credentials, Endpoints, StreamPolicy
-from .status import SessionStatus, StreamState
+from .settings import Credentials, Endpoints, Reconciliation, StreamPolicy
+from .status import SUBSCRIBED, SessionStatus, StreamState
 from .stream import Outlet
 from .transport.network import Network
 from .transport.rest import RestClient, open_rest_client
@@ -48,8 +53,17 @@ _log = logging.getLogger("kxt_trio")
 #: An approval key is good for 24 h (portal sheet); half of that is used.
 _APPROVAL_LIFE = 12 * 3600.0
 
+#: How long an open link waits for the answer on what was filled before it.
+_BASELINE_PATIENCE = 3.0
+
 #: Bound of the close handshake when a connection ends for a stated reason.
 _HANG_UP = 1.0
+
+
+def _inside(bug: BaseException) -> KXTError:
+    error = KXTError(f"kxt_trio failed inside: {type(bug).__name__}")
+    error.__cause__ = bug
+    return error
 
 
 class Session:
@@ -64,8 +78,17 @@ class Session:
         endpoints: Endpoints,
         policy: StreamPolicy,
         network: Network,
+        *,
+        account: AccountSummary | None = None,
+        reconciliation: Reconciliation = Reconciliation(),  # noqa: B008  # frozen
+        journal: Journal | None = None,
     ) -> None:
-        self.status: SessionStatus = SessionStatus()
+        self._account = account if reconciliation.enabled else None
+        self.status: SessionStatus = SessionStatus(is_audited=self._account is not None)
+        self._reconciliation = reconciliation
+        self._journal = journal
+        self._auditor: Auditor | None = None
+        self._broken: KXTError | None = None
         self._credentials = credentials
         self._endpoints = endpoints
         self._policy = policy
@@ -95,6 +118,10 @@ class Session:
             )
         if not self._outlets:
             self._startup.deadline = trio.current_time() + self._policy.startup_timeout
+        if self._broken is not None:
+            self._untold.append(outlet)
+            outlet.fail(self._broken)
+            return
         self._outlets += (outlet,)
         self._demand.set(hts_id)
 
@@ -104,6 +131,7 @@ class Session:
         self._outlets = tuple(other for other in self._outlets if other is not outlet)
         if not self._outlets:
             self._demand.set(None)
+            self._startup.deadline = float("inf")
         self.status.state.nudge()
 
     def finish(self) -> list[KXTError]:
@@ -125,16 +153,60 @@ class Session:
             transport=self._network.http_transport,
             timeout=self._policy.connect_timeout,
         ) as rest:
-            while True:
-                await self._demand.wait(lambda wanted: wanted is not None)
-                try:
-                    await self._stay_connected(supports, rest)
-                except KXTError as failure:
-                    self._fail(failure)
-                except Exception as bug:  # noqa: BLE001  # becomes the streams' failure
-                    error = KXTError(f"kxt_trio failed inside: {type(bug).__name__}")
-                    error.__cause__ = bug
-                    self._fail(error)
+            try:
+                self._auditor = await self._prepare_auditor(rest)
+            except KXTError as failure:
+                self._break(failure)
+            async with trio.open_nursery() as children:
+                if self._auditor is not None:
+                    self.status.audit = self._auditor
+                    children.start_soon(self._audit, self._auditor, name="kxt_trio audit")
+                    children.start_soon(self._follow, self._auditor, name="kxt_trio state")
+                await self._serve(supports, rest)
+
+    async def _serve(self, supports: trio.Nursery, rest: RestClient) -> None:
+        while True:
+            await self._demand.wait(lambda wanted: wanted is not None)
+            try:
+                await self._stay_connected(supports, rest)
+            except KXTError as failure:
+                self._fail(failure)
+            except Exception as bug:  # noqa: BLE001  # becomes the streams' failure
+                await self._hang_up()
+                self._fail(_inside(bug))
+
+    async def _prepare_auditor(self, rest: RestClient) -> Auditor | None:
+        if self._account is None:
+            return None
+        return await prepare_auditor(
+            audited_account(self._account),
+            self._credentials,
+            self._endpoints,
+            self._reconciliation,
+            self._network,
+            rest,
+            emit=self._emit,
+            journal=self._journal,
+        )
+
+    async def _audit(self, auditor: Auditor) -> None:
+        """Run the auditor.  What stops it, such as a full disk, stops every stream."""
+        try:
+            await auditor.run()
+        except BaseExceptionGroup as group:
+            faults, rest = group.split(Exception)
+            if faults is None or rest is not None:
+                raise
+            fault = faults.exceptions[0]
+            self._break(fault if isinstance(fault, KXTError) else _inside(fault))
+
+    async def _follow(self, auditor: Auditor) -> None:
+        """The streams are live once all that was before is accounted for."""
+        while True:
+            await auditor.verified.wait(bool)
+            if self.status.state.value is StreamState.RECONCILING:
+                self._enter(StreamState.LIVE)
+            await auditor.verified.wait(operator.not_)
 
     async def goodbye(self) -> None:
         """Release the subscription and close the websocket."""
@@ -169,22 +241,17 @@ class Session:
 
     async def _connect_once(self, supports: trio.Nursery, rest: RestClient) -> Loss:
         self._plan.connecting(trio.current_time())
+        if self._auditor is not None:
+            self._auditor.opening()
         try:
-            key = await self._approval_key(rest)
-            link: Link = await supports.start(
-                partial(
-                    connect_link,
-                    self._endpoints.websocket,
-                    open_stream=self._network.open_stream,
-                    connect_timeout=self._policy.connect_timeout,
-                    max_message_size=self._policy.max_message_size,
-                ),
-                name="kxt_trio link",
-            )
+            key, link = await self._open_link(supports, rest)
         except KXTAuthenticationError as refusal:
             return Loss(refusal, Advice.FATAL)
         except KXTError as failure:
             return Loss(failure)
+        if self._auditor is not None:
+            with trio.move_on_after(_BASELINE_PATIENCE):
+                await self._auditor.wait_baseline()
         self._connection = Connection(
             link,
             Conversation(approval_key=key, tr_id=self._tr_id),
@@ -202,6 +269,20 @@ class Session:
         await self._hang_up()
         return loss
 
+    async def _open_link(self, supports: trio.Nursery, rest: RestClient) -> tuple[str, Link]:
+        key = await self._approval_key(rest)
+        link: Link = await supports.start(
+            partial(
+                connect_link,
+                self._endpoints.websocket,
+                open_stream=self._network.open_stream,
+                connect_timeout=self._policy.connect_timeout,
+                max_message_size=self._policy.max_message_size,
+            ),
+            name="kxt_trio link",
+        )
+        return key, link
+
     async def _hang_up(self) -> None:
         with trio.move_on_after(_HANG_UP, shield=True):
             await self.goodbye()
@@ -217,8 +298,14 @@ class Session:
     # -- what comes in ------------------------------------------------------------
 
     def _deliver(self, event: FillEvent | OrderLifecycleEvent) -> None:
+        if self._auditor is not None and self._auditor.covers(event):
+            self._auditor.take(event)
+        else:
+            self._emit(event)
+
+    def _emit(self, event: Audited, row: int | None = None) -> None:
         for outlet in self._outlets:
-            outlet.offer(event)
+            outlet.offer(event, row)
             if outlet.closed:
                 self._let_go(outlet)
 
@@ -228,7 +315,12 @@ class Session:
                 self._subscribed()
             case Released():
                 self._enter(StreamState.CONNECTING)
+            case Ping():
+                if self._auditor is not None and news.sent_at is not None:
+                    self._auditor.heard_time(news.sent_at)
             case Unreadable():
+                if self._auditor is not None:
+                    self._auditor.unreadable()
                 self.status.unreadable += 1
                 self.status.last_unreadable = news.shape
                 _log.warning("unreadable message, possibly a fill: %s", news.reason)
@@ -239,6 +331,10 @@ class Session:
         self._plan.subscribed(trio.current_time())
         self._startup.deadline = float("inf")
         gap = self.status.close_gap(self._network.now())
+        if self._auditor is not None:
+            self._auditor.connected()
+            self._enter(StreamState.RECONCILING)
+            return
         if gap is not None:
             _log.warning(
                 "fills executed between %s and %s may be missing",
@@ -255,6 +351,11 @@ class Session:
         if outlet.failure is not None:
             _log.warning("a stream ended: %s", outlet.failure)
             self._untold.append(outlet)
+
+    def _break(self, error: KXTError) -> None:
+        """Fail every stream, and those to come: nothing is recorded any more."""
+        self._broken = error
+        self._fail(error)
 
     def _fail(self, error: KXTError) -> None:
         """Nothing more will come: tell every stream, after what it has buffered."""
@@ -274,7 +375,9 @@ class Session:
 
     def _note_end(self, link: Link) -> None:
         """Whatever happens from the last sign of life on is not seen."""
-        if self._outlets and self.status.state.value is StreamState.LIVE:
+        if self._auditor is not None:
+            self._auditor.disconnected()
+        if self._outlets and self.status.state.value in SUBSCRIBED:
             silence = timedelta(seconds=trio.current_time() - link.last_received_at)
             self.status.open_gap(self._network.now() - silence)
             self._enter(StreamState.RECONNECTING)

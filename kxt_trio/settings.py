@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 from urllib.parse import urlsplit
 
 import attrs
@@ -13,7 +14,7 @@ import attrs
 from .errors import KXTValidationError
 from .models.values import AccountSummary, mask
 
-__all__ = ["Credentials", "Endpoints", "Environment", "StreamPolicy"]
+__all__ = ["Credentials", "Endpoints", "Environment", "Reconciliation", "StreamPolicy"]
 
 
 class Environment(StrEnum):
@@ -107,6 +108,11 @@ def _at_least(bound: float, *, strictly: bool = False) -> Any:
     return check
 
 
+def _finite(_: object, attribute: attrs.Attribute[float], value: float) -> None:
+    if not math.isfinite(value):
+        raise KXTValidationError(f"{attribute.name} must be finite")
+
+
 def _whole(_: object, attribute: attrs.Attribute[int], value: object) -> None:
     if not isinstance(value, int):
         raise KXTValidationError(f"policy {attribute.name} must be a whole number")
@@ -155,6 +161,34 @@ class StreamPolicy:
         """Refuse a floor above the ceiling."""
         if self.backoff_floor > self.backoff_max:
             raise KXTValidationError("policy backoff_floor must not exceed backoff_max")
+
+
+@attrs.frozen(kw_only=True)
+class Reconciliation:
+    """Whether and how fills are held against the broker's own totals.  Times are seconds.
+
+    Attributes:
+        enabled: False to deliver notices only and announce gaps.
+        stream_lag: Longest time from an execution to its notice (D).  An answer of the
+            broker is acted on this long after it came.  Raised by itself when notices
+            turn out slower.
+        rest_lag: Oldest that the broker's totals are when asked for (L).
+        audit_interval: Between questions while orders are open: a healthy link can lose
+            a single notice.
+        replay: At the first start, ``"today"`` delivers what was filled earlier today,
+            one recovered fill for each order; ``"none"`` begins with what comes.
+    """
+
+    enabled: bool = True
+    stream_lag: float = attrs.field(default=5.0, validator=[_positive, _finite])
+    rest_lag: float = attrs.field(default=5.0, validator=[_positive, _finite])
+    audit_interval: float = attrs.field(default=30.0, validator=[_positive, _finite])
+    replay: Literal["none", "today"] = "none"
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a replay that is none."""
+        if self.replay not in ("none", "today"):
+            raise KXTValidationError("reconciliation replay must be 'none' or 'today'")
 
 
 def _text(value: str | None) -> str | None:

@@ -7,10 +7,11 @@ from enum import StrEnum
 
 import attrs
 
+from .reconcile.auditor import Auditor
 from .transport.websocket import Link
 from .watched import Watched
 
-__all__ = ["Gap", "SessionStatus", "StreamState", "StreamStatistics"]
+__all__ = ["SUBSCRIBED", "Gap", "SessionStatus", "StreamState", "StreamStatistics"]
 
 
 class StreamState(StrEnum):
@@ -18,7 +19,10 @@ class StreamState(StrEnum):
 
     #: Not subscribed yet.
     CONNECTING = "connecting"
-    #: Subscribed: what is executed now will be seen.
+    #: Subscribed: what is executed now will be seen.  What was executed before is being
+    #: held against the broker's totals.
+    RECONCILING = "reconciling"
+    #: Subscribed; and, with an account, everything before is accounted for.
     LIVE = "live"
     #: The link was lost and is being restored: what is executed now is not seen.
     RECONNECTING = "reconnecting"
@@ -26,6 +30,10 @@ class StreamState(StrEnum):
     FAILED = "failed"
     #: Closed by its user, or its client was left.
     CLOSED = "closed"
+
+
+#: The states in which an execution is seen.
+SUBSCRIBED = frozenset({StreamState.RECONCILING, StreamState.LIVE})
 
 
 @attrs.frozen
@@ -55,6 +63,13 @@ class StreamStatistics:
         last_unreadable: The shape of the session's last such message: every digit a
             ``9``, every letter an ``a``.
         last_frame_age: Seconds since anything came from the broker; None before that.
+        unverified_orders: Orders of which the broker has not confirmed all that was
+            counted; None without reconciliation, as are the following.
+        recovered: Fills that were found in the broker's totals.
+        held: Notices that wait now, since recovered fills may contain them already.
+        corrections: Times that the totals proved too much or the wrong amount delivered.
+        stream_lag: Longest time from an execution to its notice, as reckoned with now.
+        clock_offset: Seconds by which the broker's clock is ahead of this machine's.
     """
 
     state: StreamState
@@ -66,18 +81,26 @@ class StreamStatistics:
     unreadable: int
     last_unreadable: str | None
     last_frame_age: float | None
+    unverified_orders: int | None = None
+    recovered: int | None = None
+    held: int | None = None
+    corrections: int | None = None
+    stream_lag: float | None = None
+    clock_offset: float | None = None
 
 
 class SessionStatus:
     """Written by the session, read by its streams."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_audited: bool = False) -> None:
+        self.is_audited: bool = is_audited
         self.state: Watched[StreamState] = Watched(StreamState.CONNECTING)
         self.reconnects: int = 0
         self.gaps: list[Gap] = []
         self.unreadable: int = 0
         self.last_unreadable: str | None = None
         self.link: Link | None = None
+        self.audit: Auditor | None = None
         self._gap_open = False
 
     @property

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import trio
 
-from .errors import KXTError, KXTSlowConsumerError
+from .errors import KXTError, KXTSlowConsumerError, KXTUnsupportedError
 from .models import (
     AccountSummary,
+    Correction,
     FillEvent,
     FillNotificationEvent,
     OrderEvent,
     OrderLifecycleEvent,
 )
-from .status import SessionStatus, StreamState, StreamStatistics
+from .status import SUBSCRIBED, SessionStatus, StreamState, StreamStatistics
 
 __all__ = [
     "EventStream",
@@ -34,6 +35,9 @@ __all__ = [
 ]
 
 _Event = TypeVar("_Event")
+
+#: What a session has to offer.
+Offered: TypeAlias = FillEvent | OrderLifecycleEvent | Correction
 
 
 class Outlet(ABC, Generic[_Event]):
@@ -47,22 +51,28 @@ class Outlet(ABC, Generic[_Event]):
         #: Whether the consumer has been told of the failure.
         self.told: bool = False
         self.closed: bool = False
-        self._send: trio.MemorySendChannel[_Event]
+        self.send: trio.MemorySendChannel[_Event]
         self.buffer: trio.MemoryReceiveChannel[_Event]
-        self._send, self.buffer = trio.open_memory_channel[_Event](buffer_size)
+        self.send, self.buffer = trio.open_memory_channel[_Event](buffer_size)
 
     @abstractmethod
-    def offer(self, event: FillEvent | OrderLifecycleEvent) -> None:
-        """Buffer the event, if it is one for this stream.
+    def offer(self, event: Offered, row: int | None = None) -> None:
+        """Buffer the event, if it is one for this stream; ``row`` is its journal's.
 
         A full buffer fails the stream: dropping an event silently is no choice.
         """
+
+    def covers(self, event: Offered) -> bool:
+        """Whether the event is of the account that is listened to."""
+        return self.account is None or (
+            event.account is not None and self.account.covers(event.account)
+        )
 
     def _put(self, event: _Event) -> None:
         if self.closed:
             return
         try:
-            self._send.send_nowait(event)
+            self.send.send_nowait(event)
         except trio.WouldBlock:
             self.fail(
                 KXTSlowConsumerError(
@@ -83,27 +93,23 @@ class Outlet(ABC, Generic[_Event]):
     def finish(self) -> None:
         """End the stream; the buffered events can still be received."""
         self.closed = True
-        self._send.close()
+        self.send.close()
 
 
 class FillOutlet(Outlet[FillEvent]):
     """Passes the fills of one account, or of all."""
 
-    def offer(self, event: FillEvent | OrderLifecycleEvent) -> None:  # noqa: D102
-        if isinstance(event, FillEvent) and _covers(self.account, event):
+    def offer(self, event: Offered, row: int | None = None) -> None:  # noqa: D102
+        if isinstance(event, FillEvent) and self.covers(event):
             self._put(event)
 
 
 class OrderOutlet(Outlet[OrderEvent]):
     """Passes every event of one account, or of all."""
 
-    def offer(self, event: FillEvent | OrderLifecycleEvent) -> None:  # noqa: D102
-        if _covers(self.account, event):
+    def offer(self, event: Offered, row: int | None = None) -> None:  # noqa: D102
+        if self.covers(event):
             self._put(FillNotificationEvent(event) if isinstance(event, FillEvent) else event)
-
-
-def _covers(account: AccountSummary | None, event: FillEvent | OrderLifecycleEvent) -> bool:
-    return account is None or (event.account is not None and account.covers(event.account))
 
 
 class EventStream(trio.abc.ReceiveChannel[_Event]):
@@ -178,8 +184,30 @@ class EventStream(trio.abc.ReceiveChannel[_Event]):
             trio.EndOfChannel: the client was left first.
             trio.ClosedResourceError: the stream was closed.
         """
+        await self._wait_for(SUBSCRIBED)
+
+    async def wait_verified(self) -> None:
+        """Wait until everything executed before is accounted for.
+
+        That is when the broker's totals and what was delivered agree for the first time
+        since the link was opened, and at once if they have.
+
+        Raises:
+            KXTUnsupportedError: there is no account to verify, or reconciliation is off.
+            KXTError: the stream failed first.
+            trio.EndOfChannel: the client was left first.
+            trio.ClosedResourceError: the stream was closed.
+        """
+        if not self._status.is_audited:
+            raise KXTUnsupportedError(
+                "nothing can be verified: give the client an account_no, and leave "
+                "reconciliation enabled"
+            )
+        await self._wait_for({StreamState.LIVE})
+
+    async def _wait_for(self, states: Collection[StreamState]) -> None:
         await self._status.state.wait(
-            lambda state: self._outlet.closed or self._closed or state is StreamState.LIVE
+            lambda state: self._outlet.closed or self._closed or state in states
         )
         if self._closed:
             raise trio.ClosedResourceError
@@ -199,6 +227,7 @@ class EventStream(trio.abc.ReceiveChannel[_Event]):
     def statistics(self) -> StreamStatistics:
         """Return the stream's figures as they are now."""
         status = self._status
+        audit = None if status.audit is None else status.audit.statistics()
         return StreamStatistics(
             state=self.state,
             buffered=self._outlet.buffer.statistics().current_buffer_used,
@@ -213,6 +242,12 @@ class EventStream(trio.abc.ReceiveChannel[_Event]):
                 if status.last_frame_at is None
                 else trio.current_time() - status.last_frame_at
             ),
+            unverified_orders=None if audit is None else audit.unverified_orders,
+            recovered=None if audit is None else audit.recovered,
+            held=None if audit is None else audit.held,
+            corrections=None if audit is None else audit.corrections,
+            stream_lag=None if audit is None else audit.stream_lag,
+            clock_offset=None if status.audit is None else status.audit.clock_offset,
         )
 
     async def aclose(self) -> None:

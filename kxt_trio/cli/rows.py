@@ -9,8 +9,10 @@ import attrs
 
 from kxt_trio import (
     KST,
+    Correction,
     FillEvent,
     FillNotificationEvent,
+    FillOrigin,
     Gap,
     OrderAcceptedEvent,
     OrderAction,
@@ -45,11 +47,13 @@ def row_of(event: StreamedEvent) -> Row:
     """Return the cells for an event."""
     if isinstance(event, FillNotificationEvent):
         return row_of(event.fill)
+    if isinstance(event, Correction):
+        return _correction(event)
     if isinstance(event, FillEvent):
         occurred_at, order = event.report.occurred_at, event.report.order_ref
         quantity: Decimal = event.report.quantity
         price: Decimal | None = event.report.price
-        what = "fill"
+        what = "fill" if event.origin is FillOrigin.LIVE else "recovered"
     else:
         occurred_at, order = event.occurred_at, event.order_ref
         quantity, price = event.quantity, event.price
@@ -63,6 +67,19 @@ def row_of(event: StreamedEvent) -> Row:
         name=event.instrument.name or "",
         quantity=grouped(quantity),
         price="" if price is None else grouped(price),
+    )
+
+
+def _correction(event: Correction) -> Row:
+    return Row(
+        time=f"{event.noticed_at.astimezone(KST):%H:%M:%S}",
+        what="correction",
+        order=event.order_ref.order_id,
+        side="",
+        symbol=event.instrument.symbol,
+        name=event.instrument.name or "",
+        quantity=grouped(event.quantity),
+        price="",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .codes import CancelReason, FillOrigin, OrderAction, OrderType, Side, TimeInForce, Venue
 from .events import (
+    Correction,
     ExecutionReport,
     FillEvent,
     FillNotificationEvent,
@@ -23,6 +24,7 @@ __all__ = [
     "AccountSummary",
     "AnyEvent",
     "CancelReason",
+    "Correction",
     "ExecutionReport",
     "FillEvent",
     "FillNotificationEvent",

@@ -18,6 +18,7 @@ from .codes import CancelReason, FillOrigin, OrderAction, OrderType, Side, TimeI
 from .values import AccountSummary, InstrumentRef, ProviderOrderRef
 
 __all__ = [
+    "Correction",
     "ExecutionReport",
     "FillEvent",
     "FillNotificationEvent",
@@ -63,8 +64,16 @@ class FillEvent:
         venue: Exchange or router; None where the wire layout does not carry it (paper
             accounts of the old layout).
         account: The account, product code included.
-        origin: Live notice, or found afterwards from the broker's totals.
-        fill_id: Identity given by this library; None where nothing keeps count.
+        origin: Live notice, or found afterwards from the broker's totals.  A recovered
+            fill may be several executions in one: its quantity and amount are exact,
+            its price is their average, and ``occurred_at`` is the latest it can be.
+        executed_between: When it happened, from and to; the interval of a recovered
+            fill, None for a live one.
+        exact_amount: Won in all, of a recovered fill, whose average price may be rounded;
+            see :attr:`amount`.
+        fill_id: Which shares of the order these are,
+            ``environment.account-tag.yyyymmdd.order.from-to``; the tag is a keyed hash.
+            Fills of an order join end to start.  None where nothing keeps count.
         cumulative_quantity: Shares of the order filled so far, this fill included;
             None where not known.
         received_at: When the notice reached this machine, by its wall clock.
@@ -80,10 +89,19 @@ class FillEvent:
     venue: Venue | str | None = attrs.field(default=None, eq=False)
     account: AccountSummary | None = attrs.field(default=None, eq=False)
     origin: FillOrigin = attrs.field(default=FillOrigin.LIVE, eq=False)
+    executed_between: tuple[datetime, datetime] | None = attrs.field(default=None, eq=False)
+    exact_amount: Decimal | None = attrs.field(default=None, eq=False)
     fill_id: str | None = attrs.field(default=None, eq=False)
     cumulative_quantity: Decimal | None = attrs.field(default=None, eq=False)
     received_at: datetime | None = attrs.field(default=None, eq=False)
     raw: tuple[str, ...] | None = attrs.field(default=None, eq=False, repr=False)
+
+    @property
+    def amount(self) -> Decimal:
+        """Won in all, exactly: what to add up."""
+        if self.exact_amount is not None:
+            return self.exact_amount
+        return self.report.price * self.report.quantity
 
 
 @attrs.frozen
@@ -174,10 +192,38 @@ class OrderRejectedEvent(_LifecycleEvent):
     """The order, or the request to amend or cancel one (``action``), was refused."""
 
 
+@attrs.frozen
+class Correction:
+    """Too much, or the wrong amount, was delivered of an order; never a fill.
+
+    The broker's totals contradicted what was delivered, and went on doing so for two
+    minutes.  Both figures are signed and are to be *added* to what was counted:
+    ``quantity`` is below zero when shares were delivered that were not filled, and zero
+    when only the amount was off.
+
+    Attributes:
+        order_ref: The order.
+        instrument: What it is for.
+        quantity: Shares.
+        amount: Won.
+        noticed_at: When it was decided, by the broker's clock, KST.
+        account: The account.
+        correction_id: As a fill's ``fill_id``.
+    """
+
+    order_ref: ProviderOrderRef
+    instrument: InstrumentRef
+    quantity: Decimal
+    amount: Decimal
+    noticed_at: datetime = attrs.field(eq=False)
+    account: AccountSummary | None = attrs.field(default=None, eq=False)
+    correction_id: str | None = None
+
+
 #: What can happen to an order besides being filled.
 OrderLifecycleEvent: TypeAlias = (
     OrderAcceptedEvent | OrderAmendAckEvent | OrderCancelAckEvent | OrderRejectedEvent
 )
 
 #: Everything the unified order stream delivers.
-OrderEvent: TypeAlias = FillNotificationEvent | OrderLifecycleEvent
+OrderEvent: TypeAlias = FillNotificationEvent | OrderLifecycleEvent | Correction

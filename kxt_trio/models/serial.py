@@ -18,6 +18,7 @@ from kxt_trio.errors import KXTValidationError
 
 from .codes import OrderAction, OrderType, Side, TimeInForce, Venue, known
 from .events import (
+    Correction,
     FillEvent,
     FillNotificationEvent,
     OrderAcceptedEvent,
@@ -36,6 +37,7 @@ AnyEvent: TypeAlias = (
     | OrderAmendAckEvent
     | OrderCancelAckEvent
     | OrderRejectedEvent
+    | Correction
 )
 
 

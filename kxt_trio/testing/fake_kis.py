@@ -14,10 +14,12 @@ import trio
 
 from kxt_trio.errors import KXTValidationError
 from kxt_trio.models import KST, AccountSummary, OrderAction, Side, Venue
+from kxt_trio.offload import Inline
 from kxt_trio.scope import open_scope
 from kxt_trio.settings import Credentials, Endpoints, Environment
 from kxt_trio.transport.network import Network
 from kxt_trio.transport.rest import HttpRequest, HttpResponse, respond_with
+from kxt_trio.transport.token_cache import MemoryTokenCache
 
 from .broker import Broker
 from .broker_faults import BrokerFaults
@@ -122,11 +124,14 @@ class FakeKIS(BrokerFaults, BrokerObservations):
             now=lambda: self.now,
             seed=seed,
         )
+        tokens = MemoryTokenCache()
         self.network: Network = Network(
             open_stream=self._broker.switchboard.open_stream,
             http_transport=respond_with(self.respond),
             now=lambda: self.now,
             random=Random(seed),  # noqa: S311  # jitter, repeatable
+            token_cache=lambda _credentials, _rest_url: tokens,
+            offload=Inline,
         )
         self._scope: AbstractAsyncContextManager[None] = open_scope(
             self._broker.switchboard, name="kxt_trio fake broker", grace=_GRACE

@@ -15,6 +15,10 @@ import attrs
 import trio
 
 from kxt_trio.models import KST
+from kxt_trio.offload import InThread, Offload
+from kxt_trio.settings import Credentials
+
+from .token_cache import TokenCache, disk_token_cache
 
 if TYPE_CHECKING:
     import httpx
@@ -52,9 +56,14 @@ class Network:
         now: The wall clock, as an aware time.  Used for dates and reports, never for
             waiting: that is ``trio.current_time()``.
         random: Source of the jitter in reconnect delays.
+        token_cache: Where a client with these credentials, calling this REST address, keeps
+            its access token; by default on disk, shared by all programs of the user.
+        offload: Makes what runs the journal's blocking work; by default a thread.
     """
 
     open_stream: OpenStream = open_tcp
     http_transport: httpx.AsyncBaseTransport | None = None
     now: Callable[[], datetime] = _kst_now
     random: random.Random = attrs.field(factory=random.Random)
+    token_cache: Callable[[Credentials, str], TokenCache] = disk_token_cache
+    offload: Callable[[], Offload] = InThread

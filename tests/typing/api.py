@@ -13,6 +13,7 @@ import kxt_trio
 from kxt_trio import (
     AccountSummary,
     AnyEvent,
+    Correction,
     Credentials,
     Endpoints,
     Environment,
@@ -93,6 +94,8 @@ def what_happened(event: OrderEvent) -> str:
             return "cancelled"
         case OrderRejectedEvent():
             return "rejected"
+        case Correction():
+            return "corrected"
         case _:
             assert_never(event)
 

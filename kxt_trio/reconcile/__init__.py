@@ -1,0 +1,1 @@
+"""Every fill exactly once: live notices held against the broker's own totals."""

@@ -1,0 +1,279 @@
+"""The auditor: holds an account's fills against the broker's totals, while it is trading.
+
+Everything is decided by the :class:`~kxt_trio.reconcile.ledger.Ledger`; this is its
+hands.  It tells the ledger what happens and when, asks the broker what the ledger wants
+to know, and hands on what the ledger delivers.  With a journal, what the ledger records
+is on disk before it is handed on.  A broker that does not answer is asked again, ever
+more rarely; live fills do not wait for it.
+"""
+
+from __future__ import annotations
+
+import logging
+import operator
+from collections.abc import Awaitable, Callable
+from datetime import date, datetime
+from functools import partial
+from typing import Protocol, TypeAlias
+
+import attrs
+import trio
+
+from kxt_trio.errors import KXTError
+from kxt_trio.models import Correction, FillEvent, OrderLifecycleEvent
+from kxt_trio.transport.inquiries import DailyOrders
+from kxt_trio.watched import Watched
+
+from .broker_clock import BrokerClock
+from .facts import Connected, Disconnected, Fact, Notice, Opening, Tick, Unreadable
+from .findings import Absorbed, Alarm, Correct, Deliver, Held, NeedSnapshot, Reason, Record
+from .journal import Journal
+from .journal_records import JournalRecord
+from .ledger import Ledger
+from .records import from_plain, to_plain
+from .statistics import LedgerStatistics
+from .translation import Translation
+
+__all__ = ["Ask", "Audited", "Auditor", "Emit"]
+
+_log = logging.getLogger("kxt_trio")
+
+#: What comes out: events of the account, lifecycle notices included, in order.
+Audited: TypeAlias = FillEvent | OrderLifecycleEvent | Correction
+
+#: Asks for the orders of these trade dates, from and to, or for one order alone.
+Ask: TypeAlias = Callable[[date, date, str | None], Awaitable[DailyOrders]]
+
+_RETRY_FIRST, _RETRY_MOST = 1.0, 60.0
+
+
+class Emit(Protocol):
+    """Takes an event; with its row, if it is in the journal."""
+
+    def __call__(self, event: Audited, row: int | None = None) -> None:
+        """Take it; never waits."""
+
+
+class Auditor:
+    """Counts one account's fills, and finds those that nobody told of.
+
+    The session tells it of the link and of every event; none of that waits.  Its own
+    work is :meth:`run`.
+
+    Args:
+        ledger: Decides.
+        translation: Knows the account.
+        ask: Asks the broker.
+        now: This machine's wall clock.
+        emit: Takes what is to be delivered.
+        journal: Where it is recorded first; None for nowhere.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        translation: Translation,
+        *,
+        ask: Ask,
+        now: Callable[[], datetime],
+        emit: Emit,
+        journal: Journal | None = None,
+    ) -> None:
+        self._ledger = ledger
+        self._translation = translation
+        self._ask = ask
+        self._now = now
+        self._emit = emit
+        self._journal = journal
+        self._clock = BrokerClock()
+        self._question: Watched[NeedSnapshot | None] = Watched(None)
+        self._deadline: Watched[float] = Watched(float("inf"))
+        self._outbox: list[_Parcel] = []
+        self._posted: Watched[bool] = Watched(False)
+        self.verified: Watched[bool] = Watched(False)
+
+    async def load(self) -> None:
+        """Go on from the journal; before anything else, if there is one."""
+        if self._journal is not None:
+            records = await self._journal.load()
+            self._ledger.load(from_plain(record.to_plain()) for record in records)
+
+    # What the session tells
+
+    def covers(self, event: FillEvent | OrderLifecycleEvent) -> bool:
+        """Whether the event is of the account that is audited."""
+        return event.account is not None and self._translation.account.covers(event.account)
+
+    def take(self, event: FillEvent | OrderLifecycleEvent) -> None:
+        """Count an event; it comes out again, when it is due, numbered."""
+        at = trio.current_time()
+        if isinstance(event, FillEvent):
+            self._tell(self._translation.notice(event, at, self._wall(at)))
+            return
+        seen = self._translation.order_seen(event, at)
+        if seen is not None:
+            self._tell(seen)
+        self._send(None, event)
+
+    def opening(self) -> None:
+        """A link is being opened: the moment to ask for what was filled before."""
+        at = trio.current_time()
+        self._tell(Opening(at, self._wall(at)))
+
+    async def wait_baseline(self) -> None:
+        """Wait for the answer to the question that :meth:`opening` raised, if it did.
+
+        Without it nothing is lost: the first answer after the subscription is the
+        baseline then, less what was delivered until it came.
+        """
+        await self._question.wait(
+            lambda asked: asked is None or asked.reason is not Reason.BASELINE
+        )
+
+    def connected(self) -> None:
+        """The subscription is acknowledged."""
+        at = trio.current_time()
+        self._tell(Connected(at, self._wall(at)))
+
+    def disconnected(self) -> None:
+        """The subscription is over."""
+        self._tell(Disconnected(trio.current_time()))
+        self._question.set(None)
+        self.verified.set(False)
+
+    def unreadable(self) -> None:
+        """Something came that may have been a fill."""
+        self._tell(Unreadable(trio.current_time()))
+
+    def heard_time(self, said: datetime) -> None:
+        """The broker told the time."""
+        self._clock.heard(said, self._now())
+
+    @property
+    def clock_offset(self) -> float | None:
+        """Seconds by which the broker's clock is ahead; None if it never said."""
+        return self._clock.offset if self._clock.is_heard else None
+
+    def statistics(self) -> LedgerStatistics:
+        """Return the ledger's figures."""
+        return self._ledger.statistics()
+
+    # Its own work
+
+    async def run(self) -> None:
+        """Keep the ledger's time, ask its questions and record its findings."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._keep_time, name="kxt_trio ledger clock")
+            nursery.start_soon(self._keep_asking, name="kxt_trio auditor")
+            if self._journal is not None:
+                nursery.start_soon(self._keep_recording, self._journal, name="kxt_trio journal")
+
+    async def _keep_time(self) -> None:
+        while True:
+            deadline = self._ledger.deadline
+            with trio.move_on_at(deadline):
+                await self._deadline.wait(partial(operator.ne, deadline))
+            at = trio.current_time()
+            if at >= self._ledger.deadline:
+                self._tell(Tick(at, self._wall(at)))
+
+    async def _keep_asking(self) -> None:
+        pause = _RETRY_FIRST
+        while True:
+            question = await self._question.wait(lambda asked: asked is not None)
+            assert question is not None
+            with trio.move_on_at(question.not_before):
+                await self._question.wait(partial(operator.is_not, question))
+                continue
+            try:
+                await self._answer(question)
+            except KXTError as exc:
+                _log.info("no totals from the broker: %s; again in %.0f s", exc, pause)
+                await trio.sleep(pause)
+                pause = min(2 * pause, _RETRY_MOST)
+            else:
+                pause = _RETRY_FIRST
+
+    async def _answer(self, question: NeedSnapshot) -> None:
+        days = question.trade_dates
+        order = None if question.order is None else question.order.number
+        answer = await self._ask(days[0], days[-1], order)
+        for timed in answer.pages:
+            if timed.page.said_at is not None:
+                self.heard_time(timed.page.said_at)
+        if self._question.value is question:
+            self._question.set(None)
+        self._tell(self._translation.snapshot(answer, question, self._latest_wall))
+
+    async def _keep_recording(self, journal: Journal) -> None:
+        while True:
+            await self._posted.wait(bool)
+            self._posted.set(False)
+            parcels, self._outbox = self._outbox, []
+            rows = iter(
+                await journal.append([p.record for p in parcels if p.record is not None])
+            )
+            for parcel in parcels:
+                row = None if parcel.record is None else next(rows)
+                if parcel.event is not None:
+                    self._emit(parcel.event, row)
+
+    # The ledger
+
+    def _tell(self, fact: Fact) -> None:
+        for finding in self._ledger.handle(fact):
+            match finding:
+                case Deliver():
+                    self._send(finding, self._translation.fill(finding))
+                case NeedSnapshot():
+                    self._question.set(finding)
+                case Correct():
+                    _log.warning("more or other than was filled had been delivered: corrected")
+                    self._send(finding, self._translation.correction(finding))
+                case Alarm():
+                    _log.warning("%s: order %s", finding.kind.value, finding.order)
+                case Held() | Absorbed():
+                    what = "held" if isinstance(finding, Held) else "absorbed"
+                    _log.info("a notice is %s: order %s", what, finding.notice.order)
+                case _:
+                    self._send(finding, None)
+        if self._ledger.deadline != self._deadline.value:
+            self._deadline.set(self._ledger.deadline)
+        if not isinstance(fact, Notice) and self._ledger.verified is not self.verified.value:
+            self.verified.set(self._ledger.verified)
+
+    def _send(self, record: Record | None, event: Audited | None) -> None:
+        if self._journal is None:
+            if event is not None:
+                self._emit(event)
+            return
+        self._outbox.append(_Parcel(None if record is None else _entry(record, event), event))
+        if not self._posted.value:
+            self._posted.set(True)
+
+    def _wall(self, at: float) -> float:
+        """The broker's clock at this moment of trio's."""
+        ago = trio.current_time() - at
+        return self._now().timestamp() - ago + self._clock.offset
+
+    def _latest_wall(self, at: float) -> float:
+        return self._wall(at) + self._clock.uncertainty
+
+
+@attrs.frozen
+class _Parcel:
+    """What is to be recorded and what is to be delivered then; either may be missing."""
+
+    record: JournalRecord | None
+    event: Audited | None
+
+
+def _entry(record: Record, event: Audited | None) -> JournalRecord:
+    match record:
+        case Deliver():
+            identity: str | None = record.fill_id
+        case Correct():
+            identity = record.correction_id
+        case _:
+            identity = None
+    return JournalRecord.from_plain(to_plain(record), fill_id=identity, event=event)

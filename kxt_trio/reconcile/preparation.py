@@ -1,0 +1,77 @@
+"""Puts an auditor together from what a session has."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from kxt_trio.models import AccountSummary
+from kxt_trio.settings import Credentials, Endpoints, Reconciliation
+from kxt_trio.transport.access_tokens import AccessTokens
+from kxt_trio.transport.inquiries import DailyOrders, Inquiries
+from kxt_trio.transport.network import Network
+from kxt_trio.transport.rest import RestClient
+
+from .account_tags import account_tag
+from .auditor import Auditor, Emit
+from .journal import Journal
+from .ledger import Ledger
+from .rules import LedgerPolicy
+from .translation import Translation
+
+__all__ = ["audited_account", "prepare_auditor"]
+
+#: The product code of a plain stock account; asked for where none is given.
+_STOCK = "01"
+
+
+def audited_account(account: AccountSummary) -> AccountSummary:
+    """Return the account with the product code that the broker wants in an inquiry."""
+    return AccountSummary(account.account_id, account.product_code or _STOCK)
+
+
+async def prepare_auditor(
+    account: AccountSummary,
+    credentials: Credentials,
+    endpoints: Endpoints,
+    reconciliation: Reconciliation,
+    network: Network,
+    rest: RestClient,
+    *,
+    emit: Emit,
+    journal: Journal | None,
+) -> Auditor:
+    """Return an auditor for this account, its ledger loaded from the journal.
+
+    Raises:
+        KXTJournalError: the journal cannot be read.
+    """
+    environment = credentials.environment
+    tokens = AccessTokens(
+        rest.issue_token, network.token_cache(credentials, endpoints.rest), network.now
+    )
+    inquiries = Inquiries(rest, tokens, environment)
+
+    async def ask(first: date, last: date, order_id: str | None) -> DailyOrders:
+        return await inquiries.daily_orders(account, first, last, order_id=order_id)
+
+    if journal is None:
+        tag = account_tag(account.account_id, credentials.app_key)
+    else:
+        tag = await journal.enrol(account.account_id, credentials.app_key)
+    auditor = Auditor(
+        Ledger(
+            LedgerPolicy(
+                stream_lag=reconciliation.stream_lag,
+                rest_lag=reconciliation.rest_lag,
+                audit_interval=reconciliation.audit_interval,
+                replay=reconciliation.replay,
+            )
+        ),
+        Translation(environment, account, tag),
+        ask=ask,
+        now=network.now,
+        emit=emit,
+        journal=journal,
+    )
+    await auditor.load()
+    return auditor

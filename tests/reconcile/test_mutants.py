@@ -1,0 +1,59 @@
+"""Every bent rule breaks a test of its own, and the true rules break none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from kxt_trio.reconcile.rules import Rules
+
+from . import mutants, test_ledger
+from .desk import Desk
+
+Probe = Callable[[Desk], None]
+
+#: The test that each mutant must not survive.
+PROBES: dict[type[Rules], Probe] = {
+    mutants.NoWait: test_ledger.test_a_notice_that_was_on_its_way_is_not_counted_twice,
+    mutants.WaitsTooLong: test_ledger.test_an_answer_is_acted_on_d_after_it_came_and_not_before,
+    mutants.NoQuietTest: test_ledger.test_a_fill_not_yet_in_the_totals_spoils_the_answer,
+    mutants.QuietOnTheEdge: lambda desk: (
+        test_ledger.test_quiet_from_l_before_the_question_until_the_decision(desk, 5, False)
+    ),
+    mutants.QuietOnlyBefore: lambda desk: (
+        test_ledger.test_quiet_from_l_before_the_question_until_the_decision(desk, 12, False)
+    ),
+    mutants.NoHold: test_ledger.test_a_held_notice_is_absorbed_if_nothing_is_missing,
+    mutants.HoldsEarlierOnly: lambda desk: (
+        test_ledger.test_a_notice_of_the_seconds_of_the_answer_is_held(desk, 10.9, True)
+    ),
+    mutants.HoldsByTimeOnly: test_ledger.test_a_notice_beyond_the_order_is_held,
+    mutants.HoldsByQuantityOnly: (
+        test_ledger.test_a_held_notice_is_absorbed_if_nothing_is_missing
+    ),
+    mutants.BelievesAtOnce: (
+        test_ledger.test_lower_totals_are_believed_after_120_seconds_and_not_before
+    ),
+    mutants.StandsTooLong: (
+        test_ledger.test_lower_totals_are_believed_after_120_seconds_and_not_before
+    ),
+}
+
+
+def live(rules: type[Rules]) -> Desk:
+    desk = Desk(rules=rules, stream_lag_max=5)
+    desk.connect(0)
+    desk.order(0, 100)
+    return desk
+
+
+def test_every_mutant_has_its_probe():
+    assert set(PROBES) == set(mutants.MUTANTS)
+
+
+@pytest.mark.parametrize("mutant", mutants.MUTANTS)
+def test_the_mutant_is_killed(mutant):
+    PROBES[mutant](live(Rules))
+    with pytest.raises((AssertionError, ValueError)):
+        PROBES[mutant](live(mutant))
