@@ -7,15 +7,25 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from weakref import WeakValueDictionary
 
 import trio
 
 from .errors import KXTUnsupportedError, KXTValidationError
+from .journaled import JournaledFillStream, JournaledOutlet
 from .models import AccountSummary, FillUpdatesStreamRequest, OrderEventsStreamRequest
 from .reconcile.journal import Journal, open_journal
 from .scope import open_scope
 from .session import Session
-from .settings import Credentials, Endpoints, Environment, Reconciliation, StreamPolicy
+from .settings import (
+    Credentials,
+    Endpoints,
+    Environment,
+    Reconciliation,
+    StreamPolicy,
+    text_or_none,
+)
+from .status import StreamState
 from .stream import FillOutlet, FillStream, OrderEventStream, OrderOutlet, note_failure
 from .transport.network import Network
 
@@ -66,6 +76,9 @@ class KISClient:
         journal: str | Path | None = None,
         network: Network | None = None,
     ) -> None:
+        for given, kind in ((policy, StreamPolicy), (reconcile, Reconciliation)):
+            if not isinstance(given, kind):
+                raise KXTValidationError(f"expected a {kind.__name__}")
         self._credentials = Credentials(
             app_key=app_key,
             app_secret=app_secret,
@@ -90,6 +103,7 @@ class KISClient:
         self._session: Session | None = None
         self._scope: AbstractAsyncContextManager[Session] | None = None
         self._journal: Journal | None = None
+        self._consumers: WeakValueDictionary[str, FillStream] = WeakValueDictionary()
 
     def __repr__(self) -> str:
         return f"<KISClient {self._credentials.environment.value} {self._endpoints.websocket}>"
@@ -199,21 +213,50 @@ class KISClient:
         account_no: str | None = None,
         account_product_code: str | None = None,
         account: AccountSummary | None = None,
+        consumer: str = "default",
     ) -> FillStream:
         """Return a stream of fills, one event for every execution.
 
         The fills-only form of :meth:`stream_order_events`, on the same websocket;
         lifecycle notices never appear on it.
+
+        With a journal, the stream of the client's account is served from it: asking for
+        a fill acknowledges the one before, a slow consumer does not fail, and what a
+        ``consumer`` had not acknowledged is delivered to the next stream of that name.
+
+        Raises:
+            KXTValidationError: also if a stream of this consumer is open.
         """
         session = self._running()
         asked = request or FillUpdatesStreamRequest()
         wanted = self._hts_id(hts_id, None)
-        outlet = FillOutlet(
-            self._account_for(account, account_no, account_product_code, asked.account),
-            self._policy.buffer_size,
-        )
+        chosen = self._account_for(account, account_no, account_product_code, asked.account)
+        if self._journal is not None and chosen is not None and chosen == self._account:
+            return self._journaled(session, self._journal, wanted, chosen, consumer)
+        outlet = FillOutlet(chosen, self._policy.buffer_size)
         session.attach(outlet, wanted)
         return FillStream(outlet, session.status, session.detach)
+
+    def _journaled(
+        self,
+        session: Session,
+        journal: Journal,
+        hts_id: str,
+        account: AccountSummary,
+        consumer: str,
+    ) -> FillStream:
+        taken = self._consumers.get(consumer)
+        if taken is not None and taken.state is not StreamState.CLOSED:
+            raise KXTValidationError(
+                f"a stream of consumer {consumer!r} is open; give each its own name"
+            )
+        outlet = JournaledOutlet(account, self._policy.buffer_size)
+        session.attach(outlet, hts_id)
+        stream = JournaledFillStream(
+            outlet, session.status, session.detach, journal=journal, consumer=consumer
+        )
+        self._consumers[consumer] = stream
+        return stream
 
     def _running(self) -> Session:
         if self._session is None:
@@ -224,7 +267,7 @@ class KISClient:
 
     def _hts_id(self, *candidates: str | None) -> str:
         for candidate in (*candidates, self._credentials.hts_id):
-            text = _text(candidate)
+            text = text_or_none(candidate)
             if text is not None:
                 return text
         raise KXTUnsupportedError(
@@ -239,7 +282,7 @@ class KISClient:
         product_code: str | None,
         requested: AccountSummary | None,
     ) -> AccountSummary | None:
-        code = _text(product_code)
+        code = text_or_none(product_code)
         named = _account(number, code)
         if account is not None and named is not None and account.account_id != named.account_id:
             raise KXTValidationError("account and account_no name different accounts; give one")
@@ -264,12 +307,14 @@ async def open_fill_stream(
     policy: StreamPolicy = StreamPolicy(),  # noqa: B008  # frozen
     reconcile: Reconciliation = Reconciliation(),  # noqa: B008  # frozen
     journal: str | Path | None = None,
+    consumer: str = "default",
     network: Network | None = None,
 ) -> AsyncGenerator[FillStream]:
     """Open a stream of fills and everything it needs, for the length of a block.
 
     Enters once the broker has acknowledged the subscription, so an order placed inside
-    the block cannot fill before somebody listens.  Arguments are those of :class:`KISClient`.
+    the block cannot fill before somebody listens.  Arguments are those of
+    :class:`KISClient` and :meth:`KISClient.stream_fill_updates`.
 
     Raises:
         KXTValidationError: an argument cannot be used.
@@ -302,7 +347,7 @@ async def open_fill_stream(
             journal=journal,
             network=network,
         ) as client,
-        client.stream_fill_updates() as fills,
+        client.stream_fill_updates(consumer=consumer) as fills,
     ):
         await fills.wait_live()
         yield fills
@@ -349,11 +394,6 @@ async def open_order_event_stream(
         yield events
 
 
-def _text(value: str | None) -> str | None:
-    """A blank string counts as missing."""
-    return (value or "").strip() or None
-
-
 def _account(number: str | None, product_code: str | None) -> AccountSummary | None:
-    text = _text(number)
+    text = text_or_none(number)
     return None if text is None else AccountSummary.parse(text, product_code)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from operator import ne
+from operator import is_not, ne
 from typing import TypeAlias
 
 import trio
@@ -40,6 +40,9 @@ _REQUEST_GAP = 0.15
 
 #: PINGPONGs that may wait for their answer; the broker sends one every 11 to 14 s.
 _PINGS = 16
+
+#: How long a subscription that nobody listens to is kept.
+_LINGER = 2.0
 
 _PENDING = (ConversationState.SUBSCRIBING, ConversationState.RELEASING)
 
@@ -87,6 +90,14 @@ class Connection:
             loss = await self._pump()
             children.cancel_scope.cancel(reason="the link ended")
         return loss
+
+    def is_about(self, hts_id: str | None) -> bool:
+        """Whether the notices that come are those of this HTS ID."""
+        return self._conversation.hts_id == hts_id
+
+    def serves(self, hts_id: str | None) -> bool:
+        """Whether this HTS ID is subscribed, and its release was not asked for."""
+        return self._conversation.state is ConversationState.LIVE and self.is_about(hts_id)
 
     async def goodbye(self) -> None:
         """Release the subscription and close; the caller bounds it."""
@@ -142,17 +153,25 @@ class Connection:
                 # A client that is being left says goodbye itself, so look for a cancel
                 # before the conversation takes a step.
                 await trio.lowlevel.checkpoint()
-                wanted = self._demand.value
-                if wanted is not None and self._conversation.state is ConversationState.IDLE:
-                    request = self._conversation.subscribe(wanted)
-                elif wanted is None and self._conversation.state is ConversationState.LIVE:
-                    request = self._conversation.release()
-                else:
+                wanted, state = self._demand.value, self._conversation.state
+                if state is ConversationState.IDLE and wanted is not None:
+                    await self._ask(self._conversation.subscribe(wanted))
+                elif state is not ConversationState.LIVE or self.serves(wanted):
                     await self._demand.wait(partial(ne, wanted))
-                    continue
-                await self._ask(request)
+                elif wanted is not None or await self._nobody_returns():
+                    await self._ask(self._conversation.release())
         except KXTError as ending:
             self.link.abort(ending)
+
+    async def _nobody_returns(self) -> bool:
+        """Wait a little before the release: whoever comes back needs no new subscription.
+
+        KIS blocks keys that subscribe and release in a loop.
+        """
+        with trio.move_on_after(_LINGER):
+            await self._demand.wait(partial(is_not, None))
+            return False
+        return True
 
     async def _ask(self, request: str) -> None:
         self._phase.set(self._conversation.state)

@@ -7,6 +7,7 @@ one that starts again begins behind the last fill it had acknowledged.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
@@ -14,6 +15,7 @@ from typing import Any
 
 import trio
 
+from .errors import KXTJournalError
 from .models import AccountSummary, FillEvent
 from .reconcile.journal import Journal
 from .status import SessionStatus
@@ -21,11 +23,15 @@ from .stream import FillStream, Offered, Outlet
 
 __all__ = ["JournaledFillStream", "JournaledOutlet"]
 
+_log = logging.getLogger("kxt_trio")
+
+#: Records read back at a time.
 _CHUNK = 256
 
 #: So many fills may be taken in a row before the journal is told.
 _UNACKNOWLEDGED = 64
 
+#: Bound of telling the journal when the stream is closed.
 _LAST_WORD = 1.0
 
 
@@ -42,23 +48,24 @@ class JournaledOutlet(Outlet[tuple[int, FillEvent]]):
     def offer(self, event: Offered, row: int | None = None) -> None:  # noqa: D102
         if self.closed or row is None or not isinstance(event, FillEvent):
             return
-        if self.covers(event):
-            self.last_row = row
-            self.received += 1
-            if not self.lagging:
-                try:
-                    self.send.send_nowait((row, event))
-                except trio.WouldBlock:
-                    self.lagging = True
+        if not self.covers(event):
+            return
+        self.last_row = row
+        self.received += 1
+        if not self.lagging:
+            try:
+                self.send.send_nowait((row, event))
+            except trio.WouldBlock:
+                self.lagging = True
 
 
 class JournaledFillStream(FillStream):
     """A :class:`~kxt_trio.FillStream` with a memory.
 
-    Asking for the next fill acknowledges the one before.  While fills wait, the journal
-    is told every 64 of them; when none waits, at once.  What was not acknowledged is
-    delivered again by the next stream of this consumer: at least once, and exactly once
-    for a consumer that knows ``fill_id``.
+    Asking for the next fill acknowledges the one before.  The journal is told when no
+    fill waits, and every 64 fills while some do.  What it was not told of is delivered
+    again to the next stream of this consumer: at least once, and exactly once for a
+    consumer that knows ``fill_id``.
     """
 
     def __init__(
@@ -74,80 +81,104 @@ class JournaledFillStream(FillStream):
         self._lane = outlet
         self._journal = journal
         self._consumer = consumer
+        self._first_row = journal.last_row
         self._backlog: deque[tuple[int, FillEvent]] = deque()
-        self._scanned: int | None = None  # rows up to here are delivered or in the backlog
-        self._taken = 0
+        self._scanned: int | None = None  # rows up to here are taken or in the backlog
+        self._taken = 0  # row of the last fill taken
+        self._settled = 0  # row of the last fill that its taker is done with
+        self._acknowledged = 0
         self._unacknowledged = 0
 
-    async def receive(self) -> FillEvent:
-        """Return the next fill, acknowledging the one before.
-
-        Otherwise as :meth:`FillStream.receive() <kxt_trio.FillStream.receive>`.
-
-        Raises:
-            KXTJournalError: the journal cannot be read or written.
-        """
-        await self._fill_backlog()
-        if not self._backlog:
+    async def _next(self) -> FillEvent:
+        await trio.lowlevel.checkpoint()
+        self._settled = self._taken
+        if self._scanned is None:
+            await self._begin()
+        if self._unacknowledged >= _UNACKNOWLEDGED:
             await self._acknowledge()
-            self._backlog.append(await self._receive_buffered())
+        while not self._backlog:
+            if not self._take_from_buffer():
+                if self._lane.lagging:
+                    await self._read_back()
+                else:
+                    await self._acknowledge()
+                    self._backlog.append(await self._lane.buffer.receive())
         return self._take()
 
-    def receive_nowait(self) -> FillEvent:
-        """Return the next fill if there is one at hand; see :meth:`receive`.
-
-        Raises:
-            trio.WouldBlock: there is none, or it has to be read from the journal first.
-        """
-        if not self._backlog:
-            if self._scanned is None:
-                self._raise_if_closed()
-                raise trio.WouldBlock
-            self._backlog.append(self._receive_buffered_nowait())
+    def _next_nowait(self) -> FillEvent:
+        if self._scanned is None and not self._lane.closed:
+            raise trio.WouldBlock
+        if not self._backlog and not self._take_from_buffer():
+            raise trio.WouldBlock
+        self._settled = self._taken
         return self._take()
 
     def _take(self) -> FillEvent:
         self._taken, fill = self._backlog.popleft()
         self._unacknowledged += 1
-        self._count_delivered()
         return fill
 
-    async def _fill_backlog(self) -> None:
-        """Have what the buffer could not take, once it is empty."""
-        await trio.lowlevel.checkpoint()
-        if self._unacknowledged >= _UNACKNOWLEDGED:
-            await self._acknowledge()
-        if self._scanned is None:
-            await self._begin()
-        while not self._backlog and self._lane.lagging:
-            try:
-                self._backlog.append(self._receive_buffered_nowait())
-            except (trio.WouldBlock, trio.EndOfChannel):
-                await self._read_back()
+    def _take_from_buffer(self) -> bool:
+        try:
+            self._backlog.append(self._lane.buffer.receive_nowait())
+        except trio.WouldBlock:
+            return False
+        except trio.EndOfChannel:
+            if self._lane.lagging:
+                return False
+            raise
+        return True
 
     async def _begin(self) -> None:
         row = await self._journal.cursor(self._consumer)
         if row is None:  # a consumer nobody knows begins with what comes
-            row = self._journal.last_row
+            row = self._first_row
             await self._journal.acknowledge(self._consumer, row)
-        self._scanned = self._taken = row
+        self._scanned = self._taken = self._settled = self._acknowledged = row
 
     async def _read_back(self) -> None:
-        assert self._scanned is not None
-        start = max(self._scanned, self._taken)
-        records = await self._journal.read(after=start, limit=_CHUNK)
+        """Take from the journal what the buffer could not hold."""
+        start = max(self._scanned or 0, self._taken)
+        try:
+            records = await self._journal.read(after=start, limit=_CHUNK)
+        except trio.ClosedResourceError:
+            raise trio.EndOfChannel from None  # the client was left; the rest waits there
         for record in records:
             if isinstance(record.event, FillEvent) and self._lane.covers(record.event):
                 self._backlog.append((record.row, record.event))
-        self._scanned = records[-1].row if records else start
-        if not records and self._scanned >= self._lane.last_row:
+        if records:
+            self._scanned = records[-1].row
+        elif start >= self._lane.last_row:
+            if self._lane.closed:
+                raise trio.EndOfChannel
             self._lane.lagging = False
 
-    async def _acknowledge(self) -> None:
-        if self._unacknowledged:
-            await self._journal.acknowledge(self._consumer, self._taken)
-            self._unacknowledged = 0
+    async def _acknowledge(self) -> None:  # noqa: ASYNC910  # its caller has checkpointed
+        if self._settled > self._acknowledged:
+            await self._journal.acknowledge(self._consumer, self._settled)
+            self._acknowledged = self._settled
+        self._unacknowledged = 0
 
     async def aclose(self) -> None:
-        """Acknowledge what was taken before the last fill, and close."""
+        """Tell the journal what was acknowledged, and close."""
+        await self._say_last_word()
         await super().aclose()
+
+    async def __aexit__(  # noqa: ASYNC910  # as the stream without a journal
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Tell the journal what was acknowledged; otherwise as without a journal."""
+        await self._say_last_word()  # noqa: ASYNC102  # shielded and bounded
+        await super().__aexit__(exc_type, exc, traceback)  # noqa: ASYNC102  # does not wait
+
+    async def _say_last_word(self) -> None:  # noqa: ASYNC910  # mostly there is nothing to tell
+        if self._closed or self._settled <= self._acknowledged:
+            return  # noqa: ASYNC910
+        with trio.move_on_after(_LAST_WORD, shield=True):
+            try:
+                await self._acknowledge()
+            except (KXTJournalError, trio.ClosedResourceError) as exc:
+                _log.info("not acknowledged, to be delivered again: %s", exc)

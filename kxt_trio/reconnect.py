@@ -54,6 +54,7 @@ class ReconnectPlan:
         self._random = source
         self._connects: deque[float] = deque(maxlen=policy.connects_per_minute)
         self._live_since: float | None = None
+        self._proven = False
         self._forget()
 
     def _forget(self) -> None:
@@ -77,6 +78,7 @@ class ReconnectPlan:
     def subscribed(self, now: float) -> None:
         """Note that the subscription is acknowledged."""
         self._live_since = now
+        self._proven = True
 
     def lost(self, loss: Loss, now: float) -> float:
         """Return when to try again.
@@ -94,7 +96,8 @@ class ReconnectPlan:
                 self._renewals += 1
                 if self._renewals == 1:
                     return now
-                self._give_up_after(_TRIES, self._renewals, loss)
+                if not self._proven:  # also said outside business hours, so not of keys
+                    self._give_up_after(_TRIES, self._renewals, loss)  # that have worked
             case Advice.UNKNOWN:
                 self._unknowns += 1
                 self._give_up_after(_TRIES, self._unknowns, loss)

@@ -8,6 +8,7 @@ again.  A connection's children, heartbeat and subscriber, live in
 from __future__ import annotations
 
 import logging
+import math
 import operator
 from datetime import timedelta
 from functools import partial
@@ -60,7 +61,9 @@ _BASELINE_PATIENCE = 3.0
 _HANG_UP = 1.0
 
 
-def _inside(bug: BaseException) -> KXTError:
+def _inside(bug: Exception) -> KXTError:
+    if isinstance(bug, ExceptionGroup) and len(bug.exceptions) == 1:
+        bug = bug.exceptions[0]
     error = KXTError(f"kxt_trio failed inside: {type(bug).__name__}")
     error.__cause__ = bug
     return error
@@ -96,6 +99,7 @@ class Session:
         self._tr_id = notice_tr_id(credentials.environment)
         self._plan = ReconnectPlan(policy, network.random)
         self._demand: Watched[str | None] = Watched(None)
+        self._arrivals: Watched[int] = Watched(0)
         self._outlets: tuple[Outlet[Any], ...] = ()
         self._untold: list[Outlet[Any]] = []
         self._startup = trio.CancelScope()
@@ -116,12 +120,12 @@ class Session:
                 "a client listens to one HTS ID at a time; close its other streams first, "
                 "or use a client with another app key"
             )
-        if not self._outlets:
-            self._startup.deadline = trio.current_time() + self._policy.startup_timeout
         if self._broken is not None:
             self._untold.append(outlet)
             outlet.fail(self._broken)
             return
+        if not self._outlets:
+            self._first_arrives(hts_id)
         self._outlets += (outlet,)
         self._demand.set(hts_id)
 
@@ -130,9 +134,27 @@ class Session:
         self._untold = [other for other in self._untold if other is not outlet]
         self._outlets = tuple(other for other in self._outlets if other is not outlet)
         if not self._outlets:
-            self._demand.set(None)
-            self._startup.deadline = float("inf")
+            self._last_leaves()
         self.status.state.nudge()
+
+    def _first_arrives(self, hts_id: str) -> None:
+        self._arrivals.set(self._arrivals.value + 1)
+        if self._connection is not None and self._connection.serves(hts_id):
+            self._enter_subscribed()
+        else:
+            self._startup.deadline = self._startup_deadline()
+
+    def _last_leaves(self) -> None:
+        self._demand.set(None)
+        self._startup.deadline = math.inf
+        self.status.forget_gap()
+        if self.status.state.value is not StreamState.CLOSED:
+            self.status.state.set(StreamState.CONNECTING)
+
+    def _startup_deadline(self) -> float:
+        """A stream has its time from the moment at which it may connect."""
+        now = trio.current_time()
+        return self._plan.connect_at(now) + self._policy.startup_timeout
 
     def finish(self) -> list[KXTError]:
         """End every stream; return the failures nobody was told of."""
@@ -147,22 +169,25 @@ class Session:
 
     async def run(self, supports: trio.Nursery) -> None:
         """Connect whenever somebody listens, until cancelled."""
-        async with open_rest_client(
-            self._credentials,
-            self._endpoints.rest,
-            transport=self._network.http_transport,
-            timeout=self._policy.connect_timeout,
-        ) as rest:
-            try:
+        try:
+            async with open_rest_client(
+                self._credentials,
+                self._endpoints.rest,
+                transport=self._network.http_transport,
+                timeout=self._policy.connect_timeout,
+            ) as rest:
                 self._auditor = await self._prepare_auditor(rest)
-            except KXTError as failure:
-                self._break(failure)
-            async with trio.open_nursery() as children:
-                if self._auditor is not None:
-                    self.status.audit = self._auditor
-                    children.start_soon(self._audit, self._auditor, name="kxt_trio audit")
-                    children.start_soon(self._follow, self._auditor, name="kxt_trio state")
-                await self._serve(supports, rest)
+                await self._serve_and_audit(supports, rest)
+        except KXTError as failure:
+            self._break(failure)
+
+    async def _serve_and_audit(self, supports: trio.Nursery, rest: RestClient) -> None:
+        async with trio.open_nursery() as children:
+            if self._auditor is not None:
+                self.status.audit = self._auditor
+                children.start_soon(self._audit, self._auditor, name="kxt_trio audit")
+                children.start_soon(self._follow, self._auditor, name="kxt_trio state")
+            await self._serve(supports, rest)
 
     async def _serve(self, supports: trio.Nursery, rest: RestClient) -> None:
         while True:
@@ -183,8 +208,8 @@ class Session:
             self._credentials,
             self._endpoints,
             self._reconciliation,
-            self._network,
-            rest,
+            network=self._network,
+            rest=rest,
             emit=self._emit,
             journal=self._journal,
         )
@@ -210,23 +235,29 @@ class Session:
 
     async def goodbye(self) -> None:
         """Release the subscription and close the websocket."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.goodbye()
+        if self._connection is not None:
+            await self._connection.goodbye()
+            self._connection = None
 
     async def _stay_connected(self, supports: trio.Nursery, rest: RestClient) -> None:
         loss: Loss | None = None
-        deadline = trio.current_time() + self._policy.startup_timeout
-        with trio.CancelScope(deadline=deadline) as self._startup:
+        with trio.CancelScope(deadline=self._startup_deadline()) as self._startup:
             while self._demand.value is not None:
-                await trio.sleep_until(self._plan.connect_at(trio.current_time()))
+                await self._pause(self._plan.connect_at(trio.current_time()))
                 loss = await self._connect_once(supports, rest)
                 retry_at = self._plan.lost(loss, trio.current_time())
                 self._note_loss(loss, retry_at)
-                await trio.sleep_until(retry_at)
+                await self._pause(retry_at)
         if self._startup.cancelled_caught:
             await self._hang_up()
             raise self._startup_failure(loss)
+
+    async def _pause(self, until: float) -> None:
+        """Wait, unless those for whom it is leave and others come."""
+        arrivals = self._arrivals.value
+        with trio.move_on_at(until):
+            await self._arrivals.wait(partial(operator.ne, arrivals))
+        await trio.sleep_until(self._plan.connect_at(trio.current_time()))
 
     def _startup_failure(self, loss: Loss | None) -> KXTError:
         cause = None if loss is None else loss.error
@@ -240,7 +271,6 @@ class Session:
         return error
 
     async def _connect_once(self, supports: trio.Nursery, rest: RestClient) -> Loss:
-        self._plan.connecting(trio.current_time())
         if self._auditor is not None:
             self._auditor.opening()
         try:
@@ -271,6 +301,7 @@ class Session:
 
     async def _open_link(self, supports: trio.Nursery, rest: RestClient) -> tuple[str, Link]:
         key = await self._approval_key(rest)
+        self._plan.connecting(trio.current_time())
         link: Link = await supports.start(
             partial(
                 connect_link,
@@ -284,7 +315,8 @@ class Session:
         return key, link
 
     async def _hang_up(self) -> None:
-        with trio.move_on_after(_HANG_UP, shield=True):
+        """Close politely; cut off by a cancel, the session's goodbye goes on with it."""
+        with trio.move_on_after(_HANG_UP):
             await self.goodbye()
 
     async def _approval_key(self, rest: RestClient) -> str:
@@ -300,7 +332,7 @@ class Session:
     def _deliver(self, event: FillEvent | OrderLifecycleEvent) -> None:
         if self._auditor is not None and self._auditor.covers(event):
             self._auditor.take(event)
-        else:
+        elif self._connection is not None and self._connection.is_about(self._demand.value):
             self._emit(event)
 
     def _emit(self, event: Audited, row: int | None = None) -> None:
@@ -314,7 +346,8 @@ class Session:
             case Subscribed():
                 self._subscribed()
             case Released():
-                self._enter(StreamState.CONNECTING)
+                if self._auditor is not None:
+                    self._auditor.disconnected()
             case Ping():
                 if self._auditor is not None and news.sent_at is not None:
                     self._auditor.heard_time(news.sent_at)
@@ -329,19 +362,23 @@ class Session:
 
     def _subscribed(self) -> None:
         self._plan.subscribed(trio.current_time())
-        self._startup.deadline = float("inf")
-        gap = self.status.close_gap(self._network.now())
         if self._auditor is not None:
             self._auditor.connected()
-            self._enter(StreamState.RECONCILING)
-            return
-        if gap is not None:
+        if self._connection is None or not self._connection.serves(self._demand.value):
+            return  # whoever wanted it has left
+        self._startup.deadline = math.inf
+        gap = self.status.close_gap(self._network.now())
+        if gap is not None and self._auditor is None:
             _log.warning(
                 "fills executed between %s and %s may be missing",
                 gap.start.isoformat(timespec="seconds"),
                 self._network.now().isoformat(timespec="seconds"),
             )
-        self._enter(StreamState.LIVE)
+        self._enter_subscribed()
+
+    def _enter_subscribed(self) -> None:
+        verified = self._auditor is None or self._auditor.verified.value
+        self._enter(StreamState.LIVE if verified else StreamState.RECONCILING)
 
     # -- what goes wrong ----------------------------------------------------------
 

@@ -41,6 +41,8 @@ def _url(*schemes: str) -> Any:
 
 
 def _is_url(text: str, schemes: tuple[str, ...]) -> bool:
+    if not text.isprintable() or " " in text:
+        return False
     try:
         parts = urlsplit(text)
         return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
@@ -100,7 +102,9 @@ _HOSTS = {
 
 
 def _at_least(bound: float, *, strictly: bool = False) -> Any:
-    def check(_: object, attribute: attrs.Attribute[float], value: float) -> None:
+    def check(_: object, attribute: attrs.Attribute[float], value: object) -> None:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise KXTValidationError(f"{attribute.name} must be a number")
         if not (value > bound if strictly else value >= bound):
             sign = "more than" if strictly else "at least"
             raise KXTValidationError(f"policy {attribute.name} must be {sign} {bound}")
@@ -191,13 +195,28 @@ class Reconciliation:
             raise KXTValidationError("reconciliation replay must be 'none' or 'today'")
 
 
+def text_or_none(value: object) -> str | None:
+    """Return a setting without its blanks; a blank one counts as missing.
+
+    Raises:
+        KXTValidationError: it is not text, such as an account number written as a number.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise KXTValidationError(
+            f"keys, HTS ID and account number are text, not {type(value).__name__}; put quotes "
+            "around it"
+        )
+    return value.strip() or None
+
+
 def _text(value: str | None) -> str | None:
-    """A blank string counts as missing."""
-    return (value or "").strip() or None
+    return text_or_none(value)
 
 
 def _stripped(value: str) -> str:
-    return (value or "").strip()
+    return text_or_none(value) or ""
 
 
 def _environment(value: str) -> Environment:

@@ -117,7 +117,7 @@ class EventStream(trio.abc.ReceiveChannel[_Event]):
 
     def __init__(
         self,
-        outlet: Outlet[_Event],
+        outlet: Outlet[Any],
         status: SessionStatus,
         detach: Callable[[Outlet[Any]], None],
     ) -> None:
@@ -146,11 +146,15 @@ class EventStream(trio.abc.ReceiveChannel[_Event]):
             trio.ClosedResourceError: the stream was closed.
         """
         try:
-            event = await self._outlet.buffer.receive()
+            event = await self._next()
         except trio.EndOfChannel:
             self._raise_failure()
             raise
         self._delivered += 1
+        return event
+
+    async def _next(self) -> _Event:
+        event: _Event = await self._outlet.buffer.receive()
         return event
 
     def receive_nowait(self) -> _Event:
@@ -160,11 +164,15 @@ class EventStream(trio.abc.ReceiveChannel[_Event]):
             trio.WouldBlock: there is none yet.
         """
         try:
-            event = self._outlet.buffer.receive_nowait()
+            event = self._next_nowait()
         except trio.EndOfChannel:
             self._raise_failure()
             raise
         self._delivered += 1
+        return event
+
+    def _next_nowait(self) -> _Event:
+        event: _Event = self._outlet.buffer.receive_nowait()
         return event
 
     def _raise_failure(self) -> None:

@@ -32,6 +32,7 @@ from kxt_trio import (
     OrderAcceptedEvent,
     OrderEventsStreamRequest,
     ProviderOrderRef,
+    Reconciliation,
     StreamPolicy,
     StreamState,
     open_fill_stream,
@@ -40,12 +41,16 @@ from kxt_trio import (
 from kxt_trio.testing import FakeKIS, Layout
 
 
+#: These tests are about the front door; what it finds missing has tests of its own.
+ALONE = {"reconcile": Reconciliation(enabled=False)}
+
+
 def opened(kis: FakeKIS, **changes):
-    return open_fill_stream(**{**kis.credentials, "network": kis.network, **changes})
+    return open_fill_stream(**{**kis.credentials, "network": kis.network, **ALONE, **changes})
 
 
 def client_of(kis: FakeKIS, **changes) -> KISClient:
-    return KISClient(**{**kis.credentials, "network": kis.network, **changes})
+    return KISClient(**{**kis.credentials, "network": kis.network, **ALONE, **changes})
 
 
 # -- the main job ------------------------------------------------------------------
@@ -154,7 +159,7 @@ async def test_a_stream_left_by_break_and_dropped_is_not_fed_and_unsubscribes(au
         await stream.wait_live()
         del stream
         gc.collect()
-        await trio.sleep(1)
+        await trio.sleep(3)
         assert not kis.is_subscribed
         # and the client can be used again, on the same websocket
         async with client.stream_fill_updates() as fills:
@@ -177,7 +182,7 @@ async def test_all_streams_of_a_client_share_one_websocket_and_the_last_one_out_
         await trio.sleep(1)
         assert kis.is_subscribed
         await second.aclose()
-        await trio.sleep(1)
+        await trio.sleep(3)
         assert not kis.is_subscribed
         assert [request["header"]["tr_type"] for request in kis.requests] == ["1", "2"]
 

@@ -15,6 +15,7 @@ from kxt_trio import (
     KXTError,
     KXTSessionInUseError,
     KXTSubscriptionError,
+    Reconciliation,
     StreamPolicy,
     StreamState,
     open_fill_stream,
@@ -23,8 +24,16 @@ from kxt_trio.protocol.refusals import MESSAGE_CODES, Advice
 from kxt_trio.testing import FakeKIS
 
 
+#: These tests are about the link; what is recovered after one has tests of its own.
+ALONE = {"reconcile": Reconciliation(enabled=False)}
+
+
 def opened(kis: FakeKIS, **changes):
-    return open_fill_stream(**{**kis.credentials, "network": kis.network, **changes})
+    return open_fill_stream(**{**kis.credentials, "network": kis.network, **ALONE, **changes})
+
+
+def client_of(kis: FakeKIS, **changes) -> KISClient:
+    return KISClient(**{**kis.credentials, "network": kis.network, **ALONE, **changes})
 
 
 def one_fill(kis: FakeKIS, quantity: int = 1) -> None:
@@ -230,7 +239,7 @@ async def test_a_handshake_that_fails_is_tried_again(fault, least, autojump_cloc
 async def test_a_subscription_that_is_never_answered_is_tried_on_a_new_connection(
     autojump_clock,
 ):
-    async with FakeKIS() as kis, KISClient(**kis.credentials, network=kis.network) as client:
+    async with FakeKIS() as kis, client_of(kis) as client:
         stream = client.stream_fill_updates()
         while not kis.sessions:
             await trio.lowlevel.checkpoint()
@@ -240,7 +249,7 @@ async def test_a_subscription_that_is_never_answered_is_tried_on_a_new_connectio
 
 
 async def test_nobody_reconnects_for_nobody(autojump_clock):
-    async with FakeKIS() as kis, KISClient(**kis.credentials, network=kis.network) as client:
+    async with FakeKIS() as kis, client_of(kis) as client:
         async with client.stream_fill_updates() as fills:
             await fills.wait_live()
         await trio.sleep(1)
@@ -284,7 +293,7 @@ async def test_a_flood_against_a_stalled_consumer_still_answers_pingpong(autojum
     policy = StreamPolicy(buffer_size=100)
     async with (
         FakeKIS() as kis,
-        KISClient(**kis.credentials, network=kis.network, policy=policy) as client,
+        client_of(kis, policy=policy) as client,
     ):
         stalled = client.stream_fill_updates()
         await stalled.wait_live()

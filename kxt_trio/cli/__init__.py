@@ -1,4 +1,5 @@
-"""The command line: ``kxt-trio demo``, ``fills``, ``events``, ``simulate``, ``doctor``.
+"""The command line: ``kxt-trio demo``, ``fills``, ``events``, ``simulate``, ``doctor``,
+``journal``.
 
 Needs the extra ``cli`` for what is drawn on a terminal; JSON lines need nothing.  Exit
 codes are those of :class:`~kxt_trio.cli.exits.ExitCode`, also listed by ``--help``.
@@ -16,9 +17,11 @@ from kxt_trio import KXTError
 from .arguments import (
     DemoOptions,
     DoctorOptions,
+    ExportOptions,
     ListenOptions,
     Options,
     SimulateOptions,
+    VerifyOptions,
     build_parser,
     read_options,
 )
@@ -43,7 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options is None:
             build_parser().print_help(sys.stderr)
             return ExitCode.USAGE
-        return run_command(_command(options))
+        speed = options.speed if isinstance(options, DemoOptions) else 1
+        return run_command(_command(options), speed=speed)
     except ReaderGoneError:
         return ExitCode.OK
     except (CommandError, KXTError) as exc:
@@ -72,3 +76,11 @@ def _command(options: Options) -> Command:
             from .doctor import doctor  # noqa: PLC0415
 
             return lambda: doctor(options)
+        case VerifyOptions():
+            from .journal import verify  # noqa: PLC0415
+
+            return lambda: verify(options)
+        case ExportOptions():
+            from .journal import export  # noqa: PLC0415
+
+            return lambda: export(options)

@@ -15,6 +15,7 @@ from kxt_trio import (
     KISClient,
     KXTAuthenticationError,
     KXTError,
+    Reconciliation,
     StreamPolicy,
 )
 from kxt_trio.transport.rest import open_rest_client
@@ -178,7 +179,10 @@ async def _check_subscription(report: Report, settings: Settings) -> None:
     try:
         async with (
             KISClient(
-                **settings.credentials, endpoints=settings.endpoints, policy=_POLICY
+                **settings.credentials,
+                endpoints=settings.endpoints,
+                policy=_POLICY,
+                reconcile=Reconciliation(enabled=False),
             ) as client,
             client.stream_fill_updates() as fills,
         ):

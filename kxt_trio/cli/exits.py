@@ -10,6 +10,7 @@ from kxt_trio import (
     KXTAuthenticationError,
     KXTConnectionError,
     KXTError,
+    KXTJournalError,
     KXTProtocolError,
     KXTSessionInUseError,
     KXTSubscriptionError,
@@ -29,7 +30,8 @@ class ExitCode(IntEnum):
 
     #: Done, or nobody reads the output any more.
     OK = 0
-    #: The demo's numbers do not add up, the clock is wrong, the output cannot be written.
+    #: The demo's totals differ, the clock is wrong, the output cannot be written, a
+    #: journal that was to be verified is damaged.
     FAILURE = 1
     #: The command line makes no sense.
     USAGE = 2
@@ -39,6 +41,8 @@ class ExitCode(IntEnum):
     REFUSED = 4
     #: The broker cannot be reached or understood.
     CONNECTION = 5
+    #: The journal cannot be used: absent, damaged, in use, the disk full.
+    JOURNAL = 6
     #: Ctrl-C.
     INTERRUPTED = 130
 
@@ -65,6 +69,7 @@ _CODES: tuple[tuple[type[KXTError], ExitCode], ...] = (
     (KXTAPIError, ExitCode.REFUSED),
     (KXTConnectionError, ExitCode.CONNECTION),
     (KXTProtocolError, ExitCode.CONNECTION),
+    (KXTJournalError, ExitCode.JOURNAL),
 )
 
 

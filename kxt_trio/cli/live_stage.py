@@ -9,7 +9,7 @@ from rich.text import Text
 
 from kxt_trio import FillEvent, FillStream
 
-from .stage import Kind, Stage, introduction
+from .stage import Kind, Stage, introduction, kind_of
 from .table import STATE_STYLES
 from .tally import Outcome
 
@@ -19,10 +19,13 @@ _REPAINT = 0.1
 _STYLES: dict[Kind, str] = {
     "order": "dim",
     "fill": "",
+    "recovered": "",
     "link": "bold",
     "unheard": "yellow",
     "note": "dim",
 }
+#: Of the word alone, where it is not that of the whole line.
+_KIND_STYLES: dict[Kind, str] = {"fill": "green", "recovered": "bold green"}
 
 
 class LiveStage(Stage):
@@ -42,14 +45,14 @@ class LiveStage(Stage):
         self._console.print(
             Text.assemble(
                 (f"{elapsed:5.1f} s  ", "dim"),
-                (f"{kind:<8} ", "green" if kind == "fill" else _STYLES[kind]),
+                (f"{kind:<9} ", _KIND_STYLES.get(kind, _STYLES[kind])),
                 (text, _STYLES[kind]),
             )
         )
         await trio.lowlevel.checkpoint()
 
     async def deliver(self, fill: FillEvent, text: str) -> None:  # noqa: D102
-        await self.tell("fill", text)
+        await self.tell(kind_of(fill), text)
 
     async def watch(self, stream: FillStream) -> None:  # noqa: D102
         with Live(console=self._console, auto_refresh=False, transient=True) as live:
@@ -59,14 +62,17 @@ class LiveStage(Stage):
 
     async def finish(self, outcome: Outcome) -> None:  # noqa: D102
         self._console.print()
-        head, *rows, total = outcome.table()
-        self._console.print(Text(head, style="dim"))
+        above, head, *rows, total = outcome.table()
+        self._console.print(Text(f"{above}\n{head}", style="dim"))
         for row in rows:
             self._console.print(Text(row))
         self._console.print(Text(total, style="bold"))
         self._console.print()
-        for sentence in outcome.sentences():
-            self._console.print(Text(sentence, style="" if outcome.adds_up else "bold red"))
+        *sentences, verdict = outcome.sentences()
+        for sentence in sentences:
+            self._console.print(Text(sentence))
+        style = "bold green" if outcome.adds_up else "bold red"
+        self._console.print(Text(verdict, style=style))
         await trio.lowlevel.checkpoint()
 
     def _status(self, stream: FillStream) -> Text:
@@ -75,7 +81,8 @@ class LiveStage(Stage):
         return Text.assemble(
             "\n",
             (f"● {state.value}", STATE_STYLES[state]),
-            f"   fills {statistics.delivered}   reconnects {statistics.reconnects}   ",
+            f"   fills {statistics.delivered}   recovered {statistics.recovered or 0}"
+            f"   reconnects {statistics.reconnects}   ",
             (f"gaps {len(statistics.gaps)}", "yellow" if statistics.gaps else ""),
             (f"\n  {self.caption}", "dim"),
             no_wrap=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import TypeAlias
 
@@ -21,9 +22,19 @@ from kxt_trio import (
     OrderEvent,
     OrderRejectedEvent,
     Side,
+    StreamStatistics,
 )
 
-__all__ = ["Row", "StreamedEvent", "gap_times", "grouped", "row_of", "side_word"]
+__all__ = [
+    "Row",
+    "StreamedEvent",
+    "audit_figures",
+    "gap_times",
+    "grouped",
+    "price_text",
+    "row_of",
+    "side_word",
+]
 
 #: Whatever a stream of either kind delivers.
 StreamedEvent: TypeAlias = FillEvent | OrderEvent
@@ -66,7 +77,7 @@ def row_of(event: StreamedEvent) -> Row:
         symbol=event.instrument.symbol,
         name=event.instrument.name or "",
         quantity=grouped(quantity),
-        price="" if price is None else grouped(price),
+        price="" if price is None else price_text(price),
     )
 
 
@@ -79,8 +90,20 @@ def _correction(event: Correction) -> Row:
         symbol=event.instrument.symbol,
         name=event.instrument.name or "",
         quantity=grouped(event.quantity),
-        price="",
+        price=f"{grouped(event.amount)} won",
     )
+
+
+def audit_figures(statistics: StreamStatistics) -> Iterator[str]:
+    """Yield what reconciliation found and what it is not sure of, where that is not 0."""
+    for name, figure in (
+        ("recovered", statistics.recovered),
+        ("unverified orders", statistics.unverified_orders),
+        ("held", statistics.held),
+        ("corrections", statistics.corrections),
+    ):
+        if figure:
+            yield f"{name} {figure}"
 
 
 def gap_times(gap: Gap) -> str:
@@ -100,6 +123,11 @@ def side_word(side: Side | str | None) -> str:
 def grouped(number: Decimal) -> str:
     """Return won or shares with their thousands apart."""
     return f"{number:,f}"
+
+
+def price_text(price: Decimal) -> str:
+    """Return a price; the average of several is rounded where it is no whole number."""
+    return grouped(price) if price == price.to_integral_value() else f"~{price:,.2f}"
 
 
 def _what_happened(

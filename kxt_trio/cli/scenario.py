@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from itertools import cycle, islice
 
 import trio
 
-from kxt_trio import FillStream, StreamState
+from kxt_trio import FillStream
+from kxt_trio.status import SUBSCRIBED
 from kxt_trio.testing import FakeKIS
 from kxt_trio.transport.network import open_tcp
-from kxt_trio.watched import Watched
 
 from .plan import PLANS, PlacedOrder, Plan
 from .rows import gap_times
 from .stage import Stage
+from .tally import Tally
 
 __all__ = ["Cable", "Scenario"]
 
 #: Seconds between two things that happen, and how long the link is down.
 _BEAT = 0.7
+_BRISK = 0.4
 _DOWNTIME = 2.2
 _SETTLE = 0.4
-#: How long a fill may be under way on this machine before the demo gives up on it.
+#: How long a fill may be under way on this machine before the demo gives up on it, and
+#: how long one that has to be recovered.
 _PATIENCE = 10.0
+_LONG_PATIENCE = 30.0
 _POLL = 0.01
 
 
@@ -56,13 +59,11 @@ class Scenario:
         kis: The broker.
         cable: Its only connection to the client.
         stage: Is told what happens.
-        heard: How many fills the stream has delivered so far.
+        tally: What the stream has delivered so far.
         orders: How many to place.
-        speed: 2 is twice as fast.
 
     Attributes:
         orders: The orders placed so far.
-        unheard_times: When something was filled with nobody listening.
     """
 
     def __init__(
@@ -71,41 +72,41 @@ class Scenario:
         cable: Cable,
         stage: Stage,
         *,
-        heard: Watched[int],
+        tally: Tally,
         orders: int,
-        speed: float,
     ) -> None:
         self._kis = kis
         self._cable = cable
         self._stage = stage
-        self._heard = heard
+        self._tally = tally
         self._plans = list(islice(cycle(PLANS), orders))
-        self._speed = speed
         self._told = 0
         self.orders: list[PlacedOrder] = []
-        self.unheard_times: list[datetime] = []
 
     async def play(self, stream: FillStream) -> None:
-        """Place orders, fill them, cut the link, fill on, mend it, and finish."""
+        """Place orders, fill them, cut the link, fill on, mend it, lose a notice, finish."""
         self._stage.caption = "Orders are placed; the broker fills them bit by bit."
         for plan in self._plans:
             if plan.before:
-                await self._trade(await self._place(plan), plan.before)
+                await self._trade(await self._place(plan, _BEAT), plan.before, _BEAT)
         await self._wait_heard()
-        await self._pause(_BEAT)
+        await trio.sleep(_BEAT)
         await self._lose_the_link(stream)
-        self._stage.caption = "Live again.  The broker goes on where it was."
-        for order in list(self.orders):
-            await self._trade(order, order.plan.after)
+        self._stage.caption = "New fills are shown at once; the broker is asked for the rest."
         for plan in self._plans:
             if not plan.before:
-                await self._trade(await self._place(plan), plan.after)
+                await self._trade(await self._place(plan, _BRISK), plan.after, _BRISK)
+        for order in list(self.orders):
+            await self._trade(order, order.plan.after if order.plan.before else (), _BRISK)
+            for quantity in order.plan.dropped:
+                await trio.sleep(_BRISK)
+                self._kis.fill(order.order_id, quantity=quantity, notify=False)
+                await self._stage.tell("unheard", f"{order.line(quantity)}  notice lost")
         await self._wait_heard()
-        self._stage.caption = "Counting."
-        await self._pause(_SETTLE)  # time for a fill too many to show up
+        await self._recover(stream)
 
-    async def _place(self, plan: Plan) -> PlacedOrder:
-        await self._pause(_BEAT)
+    async def _place(self, plan: Plan, pause: float) -> PlacedOrder:
+        await trio.sleep(pause)
         order_id = self._kis.place(
             plan.symbol, quantity=plan.quantity, price=plan.price, side=plan.side
         )
@@ -114,12 +115,14 @@ class Scenario:
         await self._stage.tell("order", order.line(plan.quantity))
         return order
 
-    async def _trade(self, order: PlacedOrder, quantities: tuple[int, ...]) -> None:
+    async def _trade(
+        self, order: PlacedOrder, quantities: tuple[int, ...], pause: float
+    ) -> None:
         await trio.lowlevel.checkpoint()
         last = None
         for quantity in quantities:
             if quantity != last:
-                await self._pause(_BEAT)
+                await trio.sleep(pause)
             self._kis.fill(order.order_id, quantity=quantity)
             self._told += 1
             last = quantity
@@ -134,35 +137,39 @@ class Scenario:
         )
         unheard = list(self._unheard_fills())
         for order, quantity in unheard:
-            await self._pause(_DOWNTIME / (len(unheard) + 1))
+            await trio.sleep(_DOWNTIME / (len(unheard) + 1))
             self._kis.fill(order.order_id, quantity=quantity)
-            self.unheard_times.append(self._kis.now)
-            order.unheard_quantity += quantity
-            order.unheard_amount += quantity * order.plan.price
-            await self._stage.tell("unheard", order.line(quantity))
-        await self._pause(_DOWNTIME / (len(unheard) + 1))
+            await self._stage.tell("unheard", f"{order.line(quantity)}  link down")
+        await trio.sleep(_DOWNTIME / (len(unheard) + 1))
         self._cable.plug()
         await stream.wait_live()
         gap = stream.statistics().gaps[-1]
-        await self._stage.tell("link", f"live again; reported gap: {gap_times(gap)}")
+        await self._stage.tell("link", f"subscribed again; reported gap: {gap_times(gap)}")
 
     def _unheard_fills(self) -> Iterator[tuple[PlacedOrder, int]]:
         for order in self.orders:
             for quantity in order.plan.unheard:
                 yield order, quantity
 
+    async def _recover(self, stream: FillStream) -> None:
+        """Wait for what the stream has to find out; what does not come is counted later."""
+        await trio.lowlevel.checkpoint()
+        with trio.move_on_after(_LONG_PATIENCE):
+            await self._tally.wait_sums(self._kis.totals())
+            await stream.wait_verified()
+            await self._stage.tell("link", "verified: the broker confirms what was delivered")
+        self._stage.caption = "Counting."
+        await trio.sleep(_SETTLE)  # time for a fill too many to show up
+
     async def _wait_heard(self) -> None:
         """Wait for everything the stream was told; what does not come is counted later."""
         await trio.lowlevel.checkpoint()
         with trio.move_on_after(_PATIENCE):
-            await self._heard.wait(lambda count: count >= self._told)
-
-    async def _pause(self, seconds: float) -> None:
-        await trio.sleep(seconds / self._speed)
+            await self._tally.wait_live(self._told)
 
 
 async def _wait_lost(stream: FillStream) -> None:
     while True:
         await trio.sleep(_POLL)
-        if stream.state is not StreamState.LIVE:
+        if stream.state not in SUBSCRIBED:
             return

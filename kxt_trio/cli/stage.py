@@ -6,17 +6,18 @@ import json
 from abc import ABC, abstractmethod
 from typing import Literal, TypeAlias
 
+import attrs
 import trio
 
-from kxt_trio import FillEvent, FillStream, Gap, to_json
+from kxt_trio import FillEvent, FillOrigin, FillStream, Gap, to_json
 
 from .lines import LineWriter
-from .tally import Outcome
+from .tally import OrderCount, Outcome
 
-__all__ = ["JsonStage", "Kind", "PlainStage", "Stage", "introduction"]
+__all__ = ["JsonStage", "Kind", "PlainStage", "Stage", "introduction", "kind_of"]
 
 #: What a line is about.
-Kind: TypeAlias = Literal["order", "fill", "link", "unheard", "note"]
+Kind: TypeAlias = Literal["order", "fill", "recovered", "link", "unheard", "note"]
 
 
 class Stage(ABC):
@@ -61,10 +62,10 @@ class PlainStage(Stage):
 
     async def tell(self, kind: Kind, text: str) -> None:  # noqa: D102
         elapsed = trio.current_time() - self._start
-        await self._writer.write(f"{elapsed:5.1f} s  {kind:<8} {text}")
+        await self._writer.write(f"{elapsed:5.1f} s  {kind:<9} {text}")
 
     async def deliver(self, fill: FillEvent, text: str) -> None:  # noqa: D102
-        await self.tell("fill", text)
+        await self.tell(kind_of(fill), text)
 
     async def finish(self, outcome: Outcome) -> None:  # noqa: D102
         lines = ["", *outcome.table(), "", *outcome.sentences()]
@@ -90,6 +91,11 @@ class JsonStage(Stage):
         await self._writer.write(json.dumps(_summary(outcome)))
 
 
+def kind_of(fill: FillEvent) -> Kind:
+    """Return what to call a fill."""
+    return "fill" if fill.origin is FillOrigin.LIVE else "recovered"
+
+
 def introduction(address: str) -> list[str]:
     """Return the lines that come first."""
     return [
@@ -102,24 +108,17 @@ def introduction(address: str) -> list[str]:
 def _summary(outcome: Outcome) -> dict[str, object]:
     return {
         "type": "DemoSummary",
-        "orders": [
-            {
-                "order_id": order.order_id,
-                "symbol": order.symbol,
-                "side": order.side,
-                "ordered": str(order.ordered),
-                "filled": str(order.filled),
-                "delivered": str(order.delivered),
-                "missed": str(order.missed),
-            }
-            for order in outcome.orders
-        ],
-        "filled": str(outcome.filled),
-        "delivered": str(outcome.delivered),
-        "missed": str(outcome.missed),
+        "orders": [_figures(order) for order in outcome.orders],
+        "total": _figures(outcome.total),
+        "live": outcome.live,
+        "recovered": outcome.recovered,
         "gaps": [_gap(gap) for gap in outcome.gaps],
         "adds_up": outcome.adds_up,
     }
+
+
+def _figures(order: OrderCount) -> dict[str, str]:
+    return {name: str(figure) for name, figure in attrs.asdict(order).items()}
 
 
 def _gap(gap: Gap) -> dict[str, str | None]:

@@ -17,13 +17,14 @@ from rich.text import Text
 from kxt_trio import KST, FillStream, Gap, OrderEventStream, StreamState, StreamStatistics
 
 from .arguments import Feed
-from .rows import Row, StreamedEvent, gap_times, row_of
+from .rows import Row, StreamedEvent, audit_figures, gap_times, row_of
 
 __all__ = ["STATE_STYLES", "LiveTable"]
 
 #: How a state looks, here and in the demo.
 STATE_STYLES = {
     StreamState.CONNECTING: "yellow",
+    StreamState.RECONCILING: "cyan",
     StreamState.LIVE: "green",
     StreamState.RECONNECTING: "yellow",
     StreamState.FAILED: "red",
@@ -40,7 +41,7 @@ _FEWEST_ROWS = 3
 #: The narrowest that each column gets, so that the picture does not jump.
 _COLUMNS = {
     "time": 8,
-    "event": 9,
+    "event": 10,
     "order": 10,
     "side": 4,
     "symbol": 6,
@@ -112,22 +113,20 @@ class LiveTable:
 
     def _table(self) -> Table:
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", expand=False)
-        shows_events = self._feed is Feed.EVENTS
         for title, width in _COLUMNS.items():
-            if title != "event" or shows_events:
-                table.add_column(
-                    title,
-                    justify="right" if title in ("quantity", "price") else "left",
-                    min_width=width,
-                    no_wrap=True,
-                    overflow="ellipsis",
-                )
+            table.add_column(
+                title,
+                justify="right" if title in ("quantity", "price") else "left",
+                min_width=width,
+                no_wrap=True,
+                overflow="ellipsis",
+            )
         width, height = self._console.size
         notes = sum(len(Text(note).wrap(self._console, width)) for note in self._notes)
         room = max(_FEWEST_ROWS, height - _FRAME - notes)
         for row in list(self._rows)[-room:]:
             cells = [row.order, row.side, row.symbol, row.name, row.quantity, row.price]
-            table.add_row(row.time, *([row.what] if shows_events else []), *cells)
+            table.add_row(row.time, row.what, *cells)
         return table
 
 
@@ -138,6 +137,7 @@ def _figures(statistics: StreamStatistics) -> Text:
         (f"reconnects {statistics.reconnects}", ""),
         (_gaps(statistics.gaps), "yellow" if statistics.gaps else ""),
         (f"unreadable {statistics.unreadable}", "red" if statistics.unreadable else ""),
+        *((text, "yellow") for text in audit_figures(statistics)),
         ("" if age is None else f"last frame {age:.0f} s ago", "dim"),
     ]
     return Text("   ", no_wrap=True, overflow="ellipsis").join(

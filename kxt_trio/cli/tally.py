@@ -3,67 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from decimal import Decimal
+from typing import TypeAlias
 
 import attrs
 
-from kxt_trio import FillEvent, Gap, StreamStatistics
+from kxt_trio import FillEvent, FillOrigin, Gap, StreamStatistics
 from kxt_trio.watched import Watched
 
 from .plan import PlacedOrder
 from .rows import gap_times, grouped
 
-__all__ = ["OrderCount", "Outcome", "Tally"]
+__all__ = ["OrderCount", "Outcome", "Sums", "Tally"]
+
+#: Shares and won, by order number.
+Sums: TypeAlias = Mapping[str, tuple[Decimal, Decimal]]
 
 _NOTHING = (Decimal(0), Decimal(0))
-_HEADS = ("order", "symbol", "side", "ordered", "filled", "delivered", "missed")
 
 
 class Tally:
-    """Adds up the fills of a stream; ``heard`` is how many there were."""
+    """Adds up the fills of a stream; ``live`` and ``recovered`` are how many there were."""
 
     def __init__(self) -> None:
-        self.heard: Watched[int] = Watched(0)
+        self.live = 0
+        self.recovered = 0
+        self._heard: Watched[int] = Watched(0)
         self._sums: dict[str, tuple[Decimal, Decimal]] = {}
 
     def add(self, fill: FillEvent) -> Decimal:
         """Count a fill; return the shares of its order delivered so far."""
-        self.heard.set(self.heard.value + 1)
-        report = fill.report
-        quantity, amount = self.sums(report.order_ref.order_id)
-        quantity += report.quantity
-        self._sums[report.order_ref.order_id] = (
-            quantity,
-            amount + report.quantity * report.price,
-        )
+        if fill.origin is FillOrigin.LIVE:
+            self.live += 1
+        else:
+            self.recovered += 1
+        order_id = fill.report.order_ref.order_id
+        quantity, amount = self._sums.get(order_id, _NOTHING)
+        quantity += fill.report.quantity
+        self._sums[order_id] = quantity, amount + fill.amount
+        self._heard.set(self._heard.value + 1)
         return quantity
 
-    def sums(self, order_id: str) -> tuple[Decimal, Decimal]:
-        """Return shares and won delivered for an order."""
-        return self._sums.get(order_id, _NOTHING)
+    @property
+    def sums(self) -> Sums:
+        """Return shares and won delivered."""
+        return self._sums
+
+    async def wait_live(self, count: int) -> None:
+        """Wait for so many live fills."""
+        await self._heard.wait(lambda _: self.live >= count)
+
+    async def wait_sums(self, sums: Sums) -> None:
+        """Wait until as much was delivered."""
+        await self._heard.wait(lambda _: self._sums == sums)
 
 
 @attrs.frozen(kw_only=True)
 class OrderCount:
-    """One order: what the broker filled and what was delivered.  Shares.
-
-    ``adds_up``: the difference is exactly what was filled while the link was down, in
-    shares and in won.
-    """
+    """One order: shares and won, at the broker and delivered."""
 
     order_id: str
     symbol: str
     side: str
-    ordered: Decimal
     filled: Decimal
+    filled_amount: Decimal
     delivered: Decimal
-    adds_up: bool
+    delivered_amount: Decimal
 
     @property
-    def missed(self) -> Decimal:
-        """Shares filled and not delivered."""
-        return self.filled - self.delivered
+    def adds_up(self) -> bool:
+        """Whether they are the same, to the share and to the won."""
+        return (self.filled, self.filled_amount) == (self.delivered, self.delivered_amount)
 
 
 @attrs.frozen(kw_only=True)
@@ -71,102 +81,102 @@ class Outcome:
     """How the demo ended."""
 
     orders: tuple[OrderCount, ...]
-    fills: int
-    unheard_fills: int
+    live: int
+    recovered: int
     gaps: tuple[Gap, ...]
-    adds_up: bool
 
     @classmethod
     def of(
         cls,
         placed: Sequence[PlacedOrder],
-        truth: Mapping[str, tuple[Decimal, Decimal]],
+        truth: Sums,
         tally: Tally,
         statistics: StreamStatistics,
-        unheard_times: Sequence[datetime],
     ) -> Outcome:
         """Compare the broker's totals with the stream's."""
-        orders = tuple(
-            _count(order, truth.get(order.order_id, _NOTHING), tally) for order in placed
-        )
-        gaps_cover = all(
-            any(_covers(gap, moment) for gap in statistics.gaps) for moment in unheard_times
-        )
+        known = {order.order_id: order for order in placed}
+        numbers = dict.fromkeys([*known, *truth, *tally.sums])
         return cls(
-            orders=orders,
-            fills=tally.heard.value,
-            unheard_fills=len(unheard_times),
+            orders=tuple(
+                _count(number, known.get(number), truth, tally.sums) for number in numbers
+            ),
+            live=tally.live,
+            recovered=tally.recovered,
             gaps=statistics.gaps,
-            adds_up=gaps_cover
-            and not statistics.unreadable
-            and all(order.adds_up for order in orders),
         )
 
     @property
-    def filled(self) -> Decimal:
-        """Shares the broker filled."""
-        return sum((order.filled for order in self.orders), Decimal(0))
+    def adds_up(self) -> bool:
+        """Whether broker and stream agree on every order."""
+        return all(order.adds_up for order in self.orders)
 
     @property
-    def delivered(self) -> Decimal:
-        """Shares the stream delivered."""
-        return sum((order.delivered for order in self.orders), Decimal(0))
-
-    @property
-    def missed(self) -> Decimal:
-        """The difference."""
-        return self.filled - self.delivered
+    def total(self) -> OrderCount:
+        """All orders together."""
+        orders = self.orders
+        return OrderCount(
+            order_id="total",
+            symbol="",
+            side="",
+            filled=_sum(order.filled for order in orders),
+            filled_amount=_sum(order.filled_amount for order in orders),
+            delivered=_sum(order.delivered for order in orders),
+            delivered_amount=_sum(order.delivered_amount for order in orders),
+        )
 
     def table(self) -> Iterator[str]:
-        """Yield the lines of the final table: heads, orders, totals."""
-        yield _line(*_HEADS)
-        for order in self.orders:
-            figures = (order.ordered, order.filled, order.delivered, order.missed)
+        """Yield the lines of the final table: two of heads, orders, totals."""
+        yield f"{'':<24}{'the broker filled':>24}   {'delivered':>24}".rstrip()
+        yield _line("order", "symbol", "side", "shares", "won", "shares", "won")
+        for order in (*self.orders, self.total):
+            figures = (
+                order.filled,
+                order.filled_amount,
+                order.delivered,
+                order.delivered_amount,
+            )
             yield _line(order.order_id, order.symbol, order.side, *map(grouped, figures))
-        ordered = sum((order.ordered for order in self.orders), Decimal(0))
-        figures = (ordered, self.filled, self.delivered, self.missed)
-        yield _line("total", "", "", *map(grouped, figures))
 
     def sentences(self) -> Iterator[str]:
-        """Yield what the table means."""
+        """Yield what the table means; the last says whether all is well."""
+        yield (
+            f"Delivered: {_fills(self.live)} as they happened, {self.recovered} recovered "
+            "from the broker's totals."
+        )
         times = ", ".join(map(gap_times, self.gaps)) or "none"
-        yield (
-            f"Delivered {grouped(self.delivered)} of {grouped(self.filled)} shares, "
-            f"in {_fills(self.fills)}."
-        )
-        yield (
-            f"Missed while the link was down: {grouped(self.missed)} shares, "
-            f"in {_fills(self.unheard_fills)}."
-        )
-        yield f"The stream reported the gap itself: {times}, broker's clock."
+        yield f"Gap reported by the stream: {times}, broker's clock."
         if self.adds_up:
-            yield "The difference is exactly what was filled in the gap; nothing came twice."
-            yield "This version reports a gap; it does not yet fetch what was missed in it."
+            yield "broker totals = delivered totals"
         else:
-            yield "These numbers do NOT add up: the gap does not explain the difference."
+            wrong = ", ".join(order.order_id for order in self.orders if not order.adds_up)
+            yield f"broker totals and delivered totals DIFFER: order {wrong}"
 
 
 def _fills(count: int) -> str:
     return "1 fill" if count == 1 else f"{count} fills"
 
 
-def _count(order: PlacedOrder, truth: tuple[Decimal, Decimal], tally: Tally) -> OrderCount:
-    delivered = tally.sums(order.order_id)
-    missed = (truth[0] - delivered[0], truth[1] - delivered[1])
+def _sum(figures: Iterator[Decimal]) -> Decimal:
+    return sum(figures, Decimal(0))
+
+
+def _count(number: str, order: PlacedOrder | None, truth: Sums, sums: Sums) -> OrderCount:
+    filled, filled_amount = truth.get(number, _NOTHING)
+    delivered, delivered_amount = sums.get(number, _NOTHING)
     return OrderCount(
-        order_id=order.order_id,
-        symbol=order.plan.symbol,
-        side=order.plan.side.value,
-        ordered=Decimal(order.plan.quantity),
-        filled=truth[0],
-        delivered=delivered[0],
-        adds_up=missed == (Decimal(order.unheard_quantity), Decimal(order.unheard_amount)),
+        order_id=number,
+        symbol="" if order is None else order.plan.symbol,
+        side="" if order is None else order.plan.side.value,
+        filled=filled,
+        filled_amount=filled_amount,
+        delivered=delivered,
+        delivered_amount=delivered_amount,
     )
 
 
-def _covers(gap: Gap, moment: datetime) -> bool:
-    return gap.start <= moment and (gap.end is None or moment <= gap.end)
-
-
 def _line(order: str, symbol: str, side: str, *figures: str) -> str:
-    return f"{order:<10}  {symbol:<6}  {side:<4}" + "".join(f"{text:>11}" for text in figures)
+    filled, filled_won, delivered, delivered_won = figures
+    return (
+        f"{order:<10}  {symbol:<6}  {side:<4}"
+        f"{filled:>9}{filled_won:>15}   {delivered:>9}{delivered_won:>15}"
+    )

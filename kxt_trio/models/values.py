@@ -93,9 +93,15 @@ class AccountSummary:
         return cls(number, code or None)
 
     def covers(self, account: AccountSummary) -> bool:
-        """Whether ``account`` is this account; without a product code any of it is."""
+        """Whether ``account`` is this account.
+
+        A product code that is not known, here or there, excludes nothing: a fill that may
+        be this account's is not dropped.
+        """
         return self.account_id == account.account_id and (
-            self.product_code is None or self.product_code == account.product_code
+            self.product_code is None
+            or account.product_code is None
+            or self.product_code == account.product_code
         )
 
 

@@ -30,6 +30,8 @@ from __future__ import annotations
 from datetime import datetime
 from enum import Enum
 
+import attrs
+
 from kxt_trio.errors import KXTProtocolError
 
 from .cipher import NoticeCipher
@@ -45,7 +47,7 @@ from .outputs import (
     Subscribed,
     Unreadable,
 )
-from .redact import redact
+from .redact import quotable, redact
 from .refusals import RELEASED, Advice, advice_for, refusal_error
 
 __all__ = [
@@ -99,6 +101,11 @@ class Conversation:
     def state(self) -> ConversationState:
         """How far it has come."""
         return self._state
+
+    @property
+    def hts_id(self) -> str:
+        """Whose notices it is about; empty while idle."""
+        return self._hts_id
 
     def subscribe(self, hts_id: str) -> str:
         """Return the text that asks for the notices of this HTS ID.
@@ -166,6 +173,8 @@ class Conversation:
             if len(payload) > _MAX_PONG:
                 raise KXTProtocolError("PINGPONG: longer than a pong can carry back")
             return [Ping(payload, message.sent_at)]
+        words = quotable(message.msg1, self._hts_id, self._approval_key)
+        message = attrs.evolve(message, msg1=words)
         advice = advice_for(message)
         if advice is Advice.OK:
             return self._receive_success(message)

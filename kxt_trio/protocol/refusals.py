@@ -116,7 +116,6 @@ _AUTHENTICATION = frozenset(
     {"OPSP0010", "OPSP0011", "OPSP8994", "OPSP8995", "OPSP9994", "OPSP9996"}
 )
 _SESSION_IN_USE = "OPSP8996"
-_QUOTED = 200
 
 
 def advice_for(reply: Reply) -> Advice:
@@ -137,7 +136,7 @@ def refusal_error(reply: Reply, tr_id: str) -> KXTError:
     """
     code, words = reply.msg_cd, reply.msg1
     _, meaning = MESSAGE_CODES.get(code or "", (Advice.UNKNOWN, _UNDOCUMENTED))
-    message = f"{tr_id} refused with {code or 'no code'} {(words or '')[:_QUOTED]!r}: {meaning}"
+    message = f"{tr_id} refused with {code or 'no code'} {words or ''!r}: {meaning}"
     if code == _SESSION_IN_USE:
         return KXTSessionInUseError(message)
     if code in _AUTHENTICATION:

@@ -94,6 +94,7 @@ class Auditor:
 
     async def load(self) -> None:
         """Go on from the journal; before anything else, if there is one."""
+        await trio.lowlevel.checkpoint()
         if self._journal is not None:
             records = await self._journal.load()
             self._ledger.load(from_plain(record.to_plain()) for record in records)

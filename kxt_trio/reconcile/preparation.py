@@ -34,9 +34,9 @@ async def prepare_auditor(
     credentials: Credentials,
     endpoints: Endpoints,
     reconciliation: Reconciliation,
+    *,
     network: Network,
     rest: RestClient,
-    *,
     emit: Emit,
     journal: Journal | None,
 ) -> Auditor:

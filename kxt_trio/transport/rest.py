@@ -76,12 +76,19 @@ async def open_rest_client(
             included, twice that.
         pacer: Shared with the other clients of these keys; None if there are none.
     """
-    async with httpx.AsyncClient(
-        base_url=base_url,
-        transport=transport,
-        timeout=timeout,
-        limits=httpx.Limits(max_connections=_CONNECTIONS),
-    ) as http:
+    try:
+        client = httpx.AsyncClient(
+            base_url=base_url,
+            transport=transport,
+            timeout=timeout,
+            limits=httpx.Limits(max_connections=_CONNECTIONS),
+        )
+    except Exception as exc:  # a proxy or a certificate file that the environment names
+        raise KXTConnectionError(
+            f"HTTP cannot be set up: {type(exc).__name__}; look at the proxy and certificate "
+            "settings of the environment"
+        ) from exc
+    async with client as http:
         yield RestClient(credentials, http, pacer or Pacer.of(credentials.environment), timeout)
 
 

@@ -128,7 +128,7 @@ async def connect_link(
     handshake = partial(_client_handshake, peer, resource, max_message_size)
     try:
         with trio.fail_after(connect_timeout) as opening:
-            wire = _Wire(await open_stream(host, port, tls))
+            wire = _Wire(await _open(open_stream, host, port, tls))
 
             def opened(link: Link) -> None:
                 if opening.cancel_called:  # too late, and it must not be told by the link
@@ -143,6 +143,15 @@ async def connect_link(
         raise KXTConnectionError(
             f"cannot connect to {peer}: {str(exc) or type(exc).__name__}"
         ) from exc
+
+
+async def _open(open_stream: OpenStream, host: str, port: int, tls: bool) -> trio.abc.Stream:
+    try:
+        return await open_stream(host, port, tls)
+    except (OSError, trio.BrokenResourceError, trio.TooSlowError):
+        raise
+    except Exception as exc:  # such as a proxy library's own; like any other failed dial
+        raise KXTConnectionError(f"cannot connect to {host}: {type(exc).__name__}") from exc
 
 
 async def accept_link(  # noqa: ASYNC128  # started() is handed on

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import random
+import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -83,8 +85,8 @@ def test_a_program_killed_before_the_tables_were_made(tmp_path, content):
     if content is not None:
         path.write_bytes(content)
     else:  # the mode is set in a transaction of its own, before the tables
-        code = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('PRAGMA journal_mode=WAL')"
-        subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
 
     async def main() -> None:
         async with open_journal(path) as journal:

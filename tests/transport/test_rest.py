@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-import httpx  # noqa: ASYNC127  # a fixed dependency
+import httpx
 import pytest
 import trio
 
@@ -42,20 +42,20 @@ def answering(status: int, body: Any, log: list[HttpRequest] | None = None):
 
 
 async def issue(
-    transport: httpx.AsyncBaseTransport | None, *, url: str = URL, patience: float = 5
+    transport: httpx.AsyncBaseTransport | None, *, url: str = URL, timeout: float = 5
 ) -> str:
     async with open_rest_client(
-        CREDENTIALS, url, transport=transport, timeout=patience
+        CREDENTIALS, url, transport=transport, timeout=timeout
     ) as client:
         return await client.issue_approval_key()
 
 
 async def failure(
-    transport: httpx.AsyncBaseTransport | None, *, url: str = URL, patience: float = 5
+    transport: httpx.AsyncBaseTransport | None, *, url: str = URL, timeout: float = 5
 ) -> KXTError:
     """Return how asking for a key failed; no form of it may show a secret."""
     with pytest.raises(KXTError) as caught:
-        await issue(transport, url=url, patience=patience)
+        await issue(transport, url=url, timeout=timeout)
     error = caught.value
     shown = "".join(traceback.format_exception(error)) + repr(error) + str(error)
     for secret in (KEY, SECRET, APPROVAL):
@@ -147,7 +147,6 @@ async def test_a_responder_that_raises_an_os_error_is_a_host_out_of_reach():
 
 async def test_a_bug_in_a_responder_is_not_disguised():
     async def respond(_: HttpRequest) -> HttpResponse:
-        await trio.lowlevel.checkpoint()
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -241,7 +240,7 @@ async def test_a_server_that_never_answers_is_a_timeout(nursery: trio.Nursery):
     async def behave(_: trio.SocketStream) -> None:
         await trio.sleep_forever()
 
-    error = await failure(None, url=await listen(nursery, behave), patience=0.1)
+    error = await failure(None, url=await listen(nursery, behave), timeout=0.1)
     assert isinstance(error, KXTTimeoutError)
     assert isinstance(error.__cause__, httpx.ReadTimeout)
 
