@@ -23,13 +23,16 @@ LAYERS = (
     "models",
     "settings",
     "protocol",
-    "reconcile",
+    "file_lock",
+    "offload",
     "transport",
     "scope",
     "reconnect",
     "watched",
+    "reconcile",
     "status",
     "stream",
+    "journaled",
     "connection",
     "session",
     "client",
@@ -45,7 +48,24 @@ SANS_IO = (
     "models",
     "settings",
     "protocol",
-    "reconcile.ledger",
+    *(
+        f"reconcile.{room}"
+        for room in (
+            "answers",
+            "book",
+            "calendar",
+            "facts",
+            "findings",
+            "ledger",
+            "records",
+            "rules",
+            "schedule",
+            "settlement",
+            "statistics",
+            "tally",
+            "broker_clock",
+        )
+    ),
     "reconnect",
 )
 IO = {

@@ -125,8 +125,15 @@ def test_a_subscription_of_an_earlier_connection_does_not_count():
     assert chosen.lost(BROKEN, 300.0) == 304.0
 
 
+def test_an_approval_key_refused_after_it_has_worked_is_the_brokers_night():
+    chosen = plan()
+    chosen.connecting(0.0)
+    chosen.subscribed(0.0)
+    assert delays(chosen, *[STALE] * 20) == [0, 1, 2, 4, 8, 16, 32, *[60] * 13]
+
+
 @pytest.mark.parametrize(
-    ("loss", "tries"), [(STALE, 2), (RIDDLE, 2), (IN_USE, 6), (Loss(BROKEN.error, lived=1), 2)]
+    ("loss", "tries"), [(RIDDLE, 2), (IN_USE, 6), (Loss(BROKEN.error, lived=1), 2)]
 )
 def test_a_stable_subscription_gives_every_count_its_tries_back(loss: Loss, tries: int):
     chosen = plan()

@@ -11,9 +11,10 @@ import trio
 
 from .exits import CommandError, ReaderGoneError
 
-__all__ = ["LineWriter", "say"]
+__all__ = ["GONE", "LineWriter", "say"]
 
-_GONE = {errno.EPIPE, errno.ECONNRESET}
+#: What the system says when nobody reads any more.
+GONE = frozenset({errno.EPIPE, errno.ECONNRESET})
 
 
 class LineWriter:
@@ -38,7 +39,7 @@ class LineWriter:
         try:
             await trio.to_thread.run_sync(self._write_all, data, abandon_on_cancel=True)
         except OSError as exc:
-            if exc.errno in _GONE:
+            if exc.errno in GONE:
                 raise ReaderGoneError from None
             raise CommandError(f"cannot write the output: {exc.strerror}") from exc
 

@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import TypeAlias
 
 import trio
 
-from kxt_trio import KST, FillStream, KISClient, OrderEventStream, to_json
+from kxt_trio import (
+    KST,
+    FillStream,
+    KISClient,
+    OrderEventStream,
+    Reconciliation,
+    to_json,
+)
 
 from .arguments import Feed, ListenOptions
 from .exits import CommandError, ExitCode
 from .lines import LineWriter, say
 from .messages import library_messages
+from .rows import StreamedEvent, audit_figures
 from .settings_source import Settings, read_settings
 
 __all__ = ["listen"]
+
+_Stream: TypeAlias = FillStream | OrderEventStream
+_Show: TypeAlias = Callable[[StreamedEvent], Awaitable[None]]
+
+#: Seconds for the journal to be told of the last fill that was taken.
+_LAST_WORD = 0.1
 
 
 async def listen(options: ListenOptions) -> ExitCode:
@@ -23,15 +39,23 @@ async def listen(options: ListenOptions) -> ExitCode:
 
     Raises, inside the groups of its nurseries:
         CommandError: a setting is missing, or rich is.
-        KXTError: the broker refuses, or cannot be reached.
+        KXTError: the broker refuses, or cannot be reached; the journal cannot be used.
         ReaderGoneError: nobody reads the output any more.
     """
     settings = read_settings(options.settings)
+    _require_account(options, settings)
     as_lines = options.json or not sys.stdout.isatty()
     show = _print_lines if as_lines else _draw_table
-    async with KISClient(**settings.credentials, endpoints=settings.endpoints) as client:
+    async with KISClient(
+        **settings.credentials,
+        endpoints=settings.endpoints,
+        reconcile=Reconciliation(
+            enabled=options.reconcile, replay="today" if options.replay_today else "none"
+        ),
+        journal=options.journal,
+    ) as client:
         stream = (
-            client.stream_fill_updates()
+            client.stream_fill_updates(consumer=options.consumer)
             if options.feed is Feed.FILLS
             else client.stream_order_events()
         )
@@ -40,25 +64,49 @@ async def listen(options: ListenOptions) -> ExitCode:
     return ExitCode.OK
 
 
-async def _print_lines(
-    stream: FillStream | OrderEventStream, options: ListenOptions, settings: Settings
-) -> None:
+def _require_account(options: ListenOptions, settings: Settings) -> None:
+    if settings.credentials.account_no is not None:
+        return
+    for flag, given in (
+        ("--journal", options.journal),
+        ("--replay-today", options.replay_today),
+    ):
+        if given:
+            raise CommandError(f"{flag} needs KIS_ACCOUNT_NO", ExitCode.SETTINGS)
+
+
+async def _show_each(stream: _Stream, options: ListenOptions, show: _Show) -> None:
+    taken = 0
+    async for event in stream:
+        await show(event)
+        taken += 1
+        if taken == options.take:
+            break
+    if options.journal is not None:
+        # Asking for the next fill is what acknowledges the last.  One that comes of it is
+        # not acknowledged, and so the first the next time.
+        with trio.move_on_after(_LAST_WORD):
+            await stream.receive()
+
+
+async def _print_lines(stream: _Stream, options: ListenOptions, settings: Settings) -> None:
     writer = LineWriter()
-    with library_messages(lambda text: say(f"{datetime.now(KST):%H:%M:%S}  {text}")):
+
+    def tell(text: str) -> None:
+        figures = ", ".join(audit_figures(stream.statistics()))
+        say(f"{datetime.now(KST):%H:%M:%S}  {text}" + (figures and f" ({figures})"))
+
+    async def write(event: StreamedEvent) -> None:
+        await writer.write(to_json(event))
+
+    with library_messages(tell):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(writer.watch_reader, nursery.cancel_scope)
-            taken = 0
-            async for event in stream:
-                await writer.write(to_json(event))
-                taken += 1
-                if taken == options.take:
-                    break
+            await _show_each(stream, options, write)
             nursery.cancel_scope.cancel()
 
 
-async def _draw_table(
-    stream: FillStream | OrderEventStream, options: ListenOptions, settings: Settings
-) -> None:
+async def _draw_table(stream: _Stream, options: ListenOptions, settings: Settings) -> None:
     try:
         from .table import LiveTable  # noqa: PLC0415  # rich, needed on a terminal only
     except ModuleNotFoundError as exc:
@@ -67,11 +115,11 @@ async def _draw_table(
         ) from exc
     place = f"{settings.credentials.environment.value} trading, {settings.endpoints.websocket}"
     table = LiveTable(options.feed, place)
+
+    async def add(event: StreamedEvent) -> None:
+        await trio.lowlevel.checkpoint()
+        table.add(event)
+
     with library_messages(table.note):
         async with table.shown(stream):
-            taken = 0
-            async for event in stream:
-                table.add(event)
-                taken += 1
-                if taken == options.take:
-                    break
+            await _show_each(stream, options, add)

@@ -19,6 +19,7 @@ from kxt_trio.models import (
     AccountSummary,
     AnyEvent,
     CancelReason,
+    Correction,
     ExecutionReport,
     FillEvent,
     FillNotificationEvent,
@@ -80,6 +81,8 @@ fills = st.builds(
     origin=st.sampled_from(FillOrigin),
     fill_id=st.none() | texts,
     cumulative_quantity=st.none() | decimals,
+    executed_between=st.none() | st.tuples(times, times),
+    exact_amount=st.none() | decimals,
     **provenance,
 )
 lifecycle = {
@@ -100,6 +103,16 @@ events = st.one_of(
     st.builds(OrderAmendAckEvent, **lifecycle),
     st.builds(OrderCancelAckEvent, reason=st.sampled_from(CancelReason), **lifecycle),
     st.builds(OrderRejectedEvent, **lifecycle),
+    st.builds(
+        Correction,
+        orders,
+        instruments,
+        decimals,
+        decimals,
+        noticed_at=times,
+        account=st.none() | accounts,
+        correction_id=st.none() | texts,
+    ),
 )
 
 
@@ -109,9 +122,9 @@ def everything(event: AnyEvent) -> object:
 
 
 def test_every_kind_of_event_is_tried():
-    kinds = {FillEvent, FillNotificationEvent, *get_args(OrderLifecycleEvent)}
+    kinds = {FillEvent, FillNotificationEvent, Correction, *get_args(OrderLifecycleEvent)}
     assert kinds == set(get_args(AnyEvent))
-    assert len(kinds) == 6
+    assert len(kinds) == 7
 
 
 # -- equality ---------------------------------------------------------------------------
@@ -296,6 +309,8 @@ def test_json_is_what_other_programs_can_read():
         "venue": "Q",
         "account": None,
         "origin": "live",
+        "executed_between": None,
+        "exact_amount": None,
         "fill_id": None,
         "cumulative_quantity": None,
         "received_at": None,

@@ -246,13 +246,18 @@ async def test_a_network_that_fails_is_a_connection_error_with_its_cause(
     assert caught.value.__cause__ is error
 
 
-async def test_a_bug_in_the_users_open_stream_is_not_disguised(nursery: trio.Nursery):
+async def test_an_error_of_a_proxy_library_is_a_failed_dial_with_its_cause(
+    nursery: trio.Nursery,
+):
+    error = LookupError("the proxy's own")
+
     async def open_stream(*_: object) -> trio.abc.Stream:
         await trio.lowlevel.checkpoint()
-        raise TypeError("a bug")
+        raise error
 
-    with pytest.raises(TypeError, match="a bug"):
+    with pytest.raises(KXTConnectionError, match="LookupError") as caught:
         await nursery.start(connecting(open_stream))
+    assert caught.value.__cause__ is error
 
 
 async def never_opens(*_: object) -> trio.abc.Stream:
