@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import TypeAlias
 
 import attrs
@@ -78,7 +79,13 @@ class OrderKey:
     number: str = attrs.field(converter=_normalised)
 
     def __str__(self) -> str:
-        return f"{self.environment}.{self.account}.{self.trade_date:%Y%m%d}.{self.number}"
+        return _written(self)
+
+
+@lru_cache(maxsize=8192)
+def _written(order: OrderKey) -> str:
+    """It is part of every fill's id, and formatting a date is slow."""
+    return f"{order.environment}.{order.account}.{order.trade_date:%Y%m%d}.{order.number}"
 
 
 @attrs.frozen

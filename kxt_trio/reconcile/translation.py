@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import cast
 
 import attrs
@@ -118,7 +119,7 @@ class Translation:
         )
 
     def _key(self, order_id: str, day: date) -> OrderKey:
-        return OrderKey(self.environment.value, self.tag, day, order_id)
+        return _order_key(self.environment.value, self.tag, day, order_id)
 
     # Findings to events
 
@@ -128,11 +129,7 @@ class Translation:
         counted = None if cumulative is None else Decimal(cumulative)
         if found.origin is FillOrigin.LIVE:
             notice = cast("Notice", found.source)
-            return attrs.evolve(
-                cast("FillEvent", notice.payload),
-                fill_id=found.fill_id,
-                cumulative_quantity=counted,
-            )
+            return _numbered(cast("FillEvent", notice.payload), found.fill_id, counted)
         row = _row_of(found)
         latest = _moment(found.latest)
         return FillEvent(
@@ -179,8 +176,30 @@ class Translation:
         )
 
 
+def _numbered(fill: FillEvent, fill_id: str, counted: Decimal | None) -> FillEvent:
+    """The same fill with its place in the order; written out, since it is every fill."""
+    return FillEvent(
+        report=fill.report,
+        instrument=fill.instrument,
+        side=fill.side,
+        order_quantity=fill.order_quantity,
+        order_price=fill.order_price,
+        venue=fill.venue,
+        account=fill.account,
+        fill_id=fill_id,
+        cumulative_quantity=counted,
+        received_at=fill.received_at,
+        raw=fill.raw,
+    )
+
+
 def _row_of(found: Deliver | Correct) -> OrderRow:
     return cast("OrderRow", cast("SnapshotRow", found.source).payload)
+
+
+@lru_cache(maxsize=8192)
+def _order_key(environment: str, tag: str, day: date, order_id: str) -> OrderKey:
+    return OrderKey(environment, tag, day, order_id)
 
 
 def _amount(value: Decimal) -> Amount:

@@ -41,6 +41,14 @@ def test_key_and_iv_are_ascii_bytes_and_not_hex() -> None:
     assert b64decode(ours) == theirs.encrypt(pad(b"x", 16))
 
 
+@given(key=st.binary(min_size=32, max_size=32), text=st.text(max_size=300))
+def test_chaining_by_hand_is_the_librarys_cbc(key: bytes, text: str) -> None:
+    key = bytes(byte % 128 for byte in key)
+    padded = pad(text.encode(), 16)
+    theirs = AES.new(key, AES.MODE_CBC, IV.encode()).encrypt(padded)
+    assert NoticeCipher(key.decode(), IV).decrypt(b64encode(theirs).decode()) == text
+
+
 def test_one_cipher_reads_many() -> None:
     cipher = NoticeCipher(KEY, IV)
     bodies = [cipher.encrypt(text) for text in ("one", "two", "one")]

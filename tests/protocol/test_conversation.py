@@ -280,6 +280,13 @@ def test_released_unasked() -> None:
     assert conversation.state is State.IDLE
 
 
+def test_it_tells_whose_notices_it_is_about() -> None:
+    conversation = idle()
+    assert conversation.hts_id == ""
+    conversation.subscribe("htsuser1")
+    assert conversation.hts_id == "htsuser1"
+
+
 def test_notices_are_read_until_the_release_is_acknowledged() -> None:
     conversation = releasing()
     assert isinstance(one(conversation.receive(encrypted(FILL), RECEIVED)), FillEvent)

@@ -101,7 +101,7 @@ def _fill(fields: list[str], received_at: datetime) -> FillEvent:
             price=positive_number(fields, Field.CNTG_UNPR),
             quantity=positive_number(fields, Field.CNTG_QTY),
         ),
-        instrument=InstrumentRef(symbol(fields, Field.STCK_SHRN_ISCD), tail.name),
+        instrument=_instrument(symbol(fields, Field.STCK_SHRN_ISCD), tail.name),
         side=_known(_SIDES, fields[Field.SELN_BYOV_CLS]),
         order_quantity=number_or_none(fields, Field.ODER_QTY),
         order_price=tail.order_price,
@@ -161,7 +161,7 @@ def _lifecycle(fields: list[str], received_at: datetime) -> dict[str, Any]:
     tail = read_tail(fields)
     return {
         "order_ref": _order_ref(fields),
-        "instrument": InstrumentRef(symbol(fields, Field.STCK_SHRN_ISCD), tail.name),
+        "instrument": _instrument(symbol(fields, Field.STCK_SHRN_ISCD), tail.name),
         "occurred_at": occurred_at(fields, Field.STCK_CNTG_HOUR, received_at),
         "quantity": number(fields, Field.CNTG_QTY),
         "price": number(fields, Field.CNTG_UNPR) or None,
@@ -177,6 +177,15 @@ def _lifecycle(fields: list[str], received_at: datetime) -> dict[str, Any]:
 
 
 def _order_ref(fields: list[str]) -> ProviderOrderRef:
+    return _known_order_ref(*fields[Field.ACNT_NO : Field.OODER_NO + 1])
+
+
+# Orders and instruments come back with every partial fill, and nothing can change them.
+
+
+@lru_cache(maxsize=4096)
+def _known_order_ref(*fields_from_account: str) -> ProviderOrderRef:
+    fields = ["", *fields_from_account]
     order_id = order_number(fields, Field.ODER_NO)
     return ProviderOrderRef(
         provider=PROVIDER,
@@ -184,6 +193,11 @@ def _order_ref(fields: list[str]) -> ProviderOrderRef:
         original_order_id=original_order_number(fields, Field.OODER_NO, order_id),
         account_id=account(fields, Field.ACNT_NO).account_id,
     )
+
+
+@lru_cache(maxsize=4096)
+def _instrument(code: str, name: str | None) -> InstrumentRef:
+    return InstrumentRef(code, name)
 
 
 def _action(fields: list[str]) -> OrderAction | str:

@@ -41,10 +41,10 @@ def unreadable_field(at: IntEnum, expected: str) -> KXTProtocolError:
 
 def number(fields: list[str], at: IntEnum) -> Decimal:
     """Read a whole number; zero padding is dropped."""
-    text = fields[at]
-    if not _is_digits(text):
+    value = _whole_number(fields[at])
+    if value is None:
         raise unreadable_field(at, "digits")
-    return Decimal(text)
+    return value
 
 
 def positive_number(fields: list[str], at: IntEnum) -> Decimal:
@@ -61,7 +61,7 @@ def number_or_none(fields: list[str], at: IntEnum) -> Decimal | None:
     An order's quantity and price come with a fill but are not the fill: they must not
     cost it.  What was written stays in the event's ``raw``.
     """
-    return Decimal(fields[at]) if _is_digits(fields[at]) else None
+    return _whole_number(fields[at])
 
 
 def limit_price(fields: list[str], at: IntEnum) -> Decimal | None:
@@ -90,10 +90,10 @@ def original_order_number(fields: list[str], at: IntEnum, order_id: str) -> str 
 
 def account(fields: list[str], at: IntEnum) -> AccountSummary:
     """Read an account: eight digits, and two of the product code on most records."""
-    text = fields[at]
-    if not _is_digits(text) or len(text) not in (_ACCOUNT, _ACCOUNT_WITH_PRODUCT):
+    value = _account(fields[at])
+    if value is None:
         raise unreadable_field(at, "8 or 10 digits")
-    return AccountSummary(text[:_ACCOUNT], text[_ACCOUNT:] or None)
+    return value
 
 
 def symbol(fields: list[str], at: IntEnum) -> str:
@@ -125,6 +125,21 @@ def occurred_at(fields: list[str], at: IntEnum, received_at: datetime) -> dateti
     if ahead < -_HALF_A_DAY:
         return moment + _DAY
     return moment
+
+
+# A day's notices repeat few prices, quantities, accounts and seconds: each is read once.
+
+
+@lru_cache(maxsize=4096)
+def _whole_number(text: str) -> Decimal | None:
+    return Decimal(text) if _is_digits(text) else None
+
+
+@lru_cache(maxsize=64)
+def _account(text: str) -> AccountSummary | None:
+    if not _is_digits(text) or len(text) not in (_ACCOUNT, _ACCOUNT_WITH_PRODUCT):
+        return None
+    return AccountSummary(text[:_ACCOUNT], text[_ACCOUNT:] or None)
 
 
 @lru_cache(maxsize=1024)
