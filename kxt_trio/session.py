@@ -279,9 +279,6 @@ class Session:
             return Loss(refusal, Advice.FATAL)
         except KXTError as failure:
             return Loss(failure)
-        if self._auditor is not None:
-            with trio.move_on_after(_BASELINE_PATIENCE):
-                await self._auditor.wait_baseline()
         self._connection = Connection(
             link,
             Conversation(approval_key=key, tr_id=self._tr_id),
@@ -292,6 +289,9 @@ class Session:
             policy=self._policy,
         )
         self.status.link = link
+        if self._auditor is not None:
+            with trio.move_on_after(_BASELINE_PATIENCE):
+                await self._auditor.wait_baseline()
         loss = await self._connection.run()
         self._note_end(link)
         if loss.advice is Advice.RENEW_KEY:
@@ -316,8 +316,10 @@ class Session:
 
     async def _hang_up(self) -> None:
         """Close politely; cut off by a cancel, the session's goodbye goes on with it."""
-        with trio.move_on_after(_HANG_UP):
+        with trio.move_on_after(_HANG_UP) as patience:
             await self.goodbye()
+        if patience.cancelled_caught:
+            self._connection = None
 
     async def _approval_key(self, rest: RestClient) -> str:
         now = trio.current_time()

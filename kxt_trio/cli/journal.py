@@ -167,7 +167,7 @@ def _to_stdout(write: Callable[[TextIO], int]) -> None:
     sys.stdout.flush()
     descriptor = sys.stdout.fileno()
     try:
-        with open(descriptor, "w", encoding="utf-8", newline="", closefd=False) as out:  # noqa: PTH123
+        with open(descriptor, "w", encoding="utf-8", newline="", closefd=False) as out:
             write(out)
     except OSError as exc:
         if exc.errno in GONE:

@@ -33,8 +33,8 @@ STATE_STYLES = {
 
 _REPAINT = 0.2
 _NOTES = 4
-#: Lines around the rows and the notes: heading, column heads, figures, space, prompt.
-_FRAME = 8
+#: Lines around the rows and the notes: heading, column heads, figures (two), space, prompt.
+_FRAME = 9
 _FEWEST_ROWS = 3
 
 
@@ -96,6 +96,7 @@ class LiveTable:
             self._table(),
             Text(),
             _figures(statistics),
+            *_audit(statistics),
             *(Text(note, style="dim") for note in self._notes),
             Text("Ctrl-C ends", style="dim"),
         )
@@ -137,12 +138,16 @@ def _figures(statistics: StreamStatistics) -> Text:
         (f"reconnects {statistics.reconnects}", ""),
         (_gaps(statistics.gaps), "yellow" if statistics.gaps else ""),
         (f"unreadable {statistics.unreadable}", "red" if statistics.unreadable else ""),
-        *((text, "yellow") for text in audit_figures(statistics)),
         ("" if age is None else f"last frame {age:.0f} s ago", "dim"),
     ]
     return Text("   ", no_wrap=True, overflow="ellipsis").join(
         Text(text, style=style) for text, style in parts if text
     )
+
+
+def _audit(statistics: StreamStatistics) -> list[Text]:
+    text = "   ".join(audit_figures(statistics))
+    return [Text(text, style="yellow", no_wrap=True, overflow="ellipsis")] if text else []
 
 
 def _gaps(gaps: tuple[Gap, ...]) -> str:

@@ -11,10 +11,13 @@ from kxt_trio.cli import main
 from kxt_trio.cli.arguments import (
     DemoOptions,
     DoctorOptions,
+    ExportFormat,
+    ExportOptions,
     Feed,
     ListenOptions,
     SettingsOptions,
     SimulateOptions,
+    VerifyOptions,
     read_options,
 )
 
@@ -45,6 +48,40 @@ NOTHING_GIVEN = SettingsOptions(env_file=None, paper=False, rest=None, websocket
                 take=2,
             ),
         ),
+        (
+            "fills --journal fills.db --consumer books --replay-today",
+            ListenOptions(
+                feed=Feed.FILLS,
+                settings=NOTHING_GIVEN,
+                json=False,
+                take=None,
+                reconcile=True,
+                replay_today=True,
+                journal=Path("fills.db"),
+                consumer="books",
+            ),
+        ),
+        (
+            "events --no-reconcile",
+            ListenOptions(
+                feed=Feed.EVENTS,
+                settings=NOTHING_GIVEN,
+                json=False,
+                take=None,
+                reconcile=False,
+            ),
+        ),
+        ("journal verify fills.db", VerifyOptions(path=Path("fills.db"))),
+        (
+            "journal export fills.db --csv",
+            ExportOptions(path=Path("fills.db"), format=ExportFormat.CSV, output=None),
+        ),
+        (
+            "journal export --jsonl --output out.jsonl fills.db",
+            ExportOptions(
+                path=Path("fills.db"), format=ExportFormat.JSONL, output=Path("out.jsonl")
+            ),
+        ),
         ("simulate", SimulateOptions(port=0, paper=False, rate=1.0, seed=None)),
         (
             "simulate --port 8080 --paper --rate 20 --seed 7",
@@ -66,11 +103,22 @@ def test_a_command_line_becomes_options(line, options):
         "fills --take -1",
         "fills --take many",
         "fills --app-secret abc",
+        "fills --consumer books",
+        "fills --journal fills.db --consumer=",
+        "fills --journal fills.db --no-reconcile",
+        "events --replay-today --no-reconcile",
+        "events --journal fills.db --consumer books",
+        "journal",
+        "journal verify",
+        "journal repair fills.db",
+        "journal export fills.db",
+        "journal export fills.db --csv --jsonl",
         "demo --orders 0",
         "demo --speed 0",
         "demo --speed nan",
         "demo --speed inf",
         "demo --speed fast",
+        "demo --speed 21",
         "simulate --port 65536",
         "simulate --port -1",
         "simulate --rate -1",
@@ -88,7 +136,7 @@ def test_no_command_shows_the_help_and_is_wrong(capsys):
     assert main([]) == 2
     shown = capsys.readouterr()
     assert shown.out == ""
-    for command in ("demo", "fills", "events", "simulate", "doctor"):
+    for command in ("demo", "fills", "events", "simulate", "doctor", "journal"):
         assert command in shown.err
 
 
@@ -99,14 +147,16 @@ def test_help_documents_settings_and_exit_codes(capsys):
     text = capsys.readouterr().out
     for name in ("KIS_APP_KEY", "KIS_APP_SECRET", "KIS_HTS_ID", "KIS_ENV", "KIS_REST_URL"):
         assert name in text
-    for code in ("0  ", "1  ", "2  ", "3  ", "4  ", "5  ", "130"):
+    for code in ("0  ", "1  ", "2  ", "3  ", "4  ", "5  ", "6  ", "130"):
         assert f"\n  {code}" in text
 
 
-@pytest.mark.parametrize("command", ["demo", "fills", "events", "simulate", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["demo", "fills", "events", "simulate", "doctor", "journal", "journal verify"]
+)
 def test_every_command_has_help(command, capsys):
     with pytest.raises(SystemExit) as ended:
-        main([command, "--help"])
+        main([*command.split(), "--help"])
     assert ended.value.code == 0
     assert capsys.readouterr().out.startswith(f"usage: kxt-trio {command}")
 

@@ -11,6 +11,8 @@ from kxt_trio import (
     KXTAuthenticationError,
     KXTConnectionError,
     KXTError,
+    KXTJournalError,
+    KXTJournalInUseError,
     KXTProtocolError,
     KXTSessionInUseError,
     KXTSlowConsumerError,
@@ -32,6 +34,8 @@ CODES = [
     (KXTConnectionError, ExitCode.CONNECTION),
     (KXTTimeoutError, ExitCode.CONNECTION),
     (KXTProtocolError, ExitCode.CONNECTION),
+    (KXTJournalError, ExitCode.JOURNAL),
+    (KXTJournalInUseError, ExitCode.JOURNAL),
     (KXTSlowConsumerError, ExitCode.FAILURE),
     (KXTError, ExitCode.FAILURE),
 ]

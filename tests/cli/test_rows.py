@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import attrs
 import pytest
 
 from kxt_trio import (
+    Correction,
     ExecutionReport,
     FillEvent,
     FillNotificationEvent,
+    FillOrigin,
     InstrumentRef,
     OrderAcceptedEvent,
     OrderAction,
@@ -19,8 +22,10 @@ from kxt_trio import (
     OrderRejectedEvent,
     ProviderOrderRef,
     Side,
+    StreamState,
+    StreamStatistics,
 )
-from kxt_trio.cli.rows import Row, row_of
+from kxt_trio.cli.rows import Row, audit_figures, row_of
 
 ORDER = ProviderOrderRef("kis", "0000000123")
 SAMSUNG = InstrumentRef("005930", "삼성전자")
@@ -63,3 +68,47 @@ def test_what_happened_to_an_order(kind, action, what):
 def test_a_side_nobody_knows_is_shown_as_it_came():
     event = OrderAcceptedEvent(ORDER, SAMSUNG, MIDNIGHT, Decimal(10), side="09")
     assert row_of(event).side == "09"
+
+
+@pytest.mark.parametrize(
+    ("price", "shown"),
+    [("69950", "69,950"), ("69950.00", "69,950.00"), ("69953.333333333333", "~69,953.33")],
+)
+def test_a_recovered_fill(price, shown):
+    report = ExecutionReport(None, ORDER, MIDNIGHT, Decimal(price), Decimal(30))
+    row = row_of(FillEvent(report, SAMSUNG, side=Side.BUY, origin=FillOrigin.RECOVERED))
+    assert (row.what, row.quantity, row.price) == ("recovered", "30", shown)
+
+
+def test_a_correction():
+    event = Correction(ORDER, SAMSUNG, Decimal(-5), Decimal(-349_750), noticed_at=MIDNIGHT)
+    assert row_of(event) == Row(
+        time="09:30:05",
+        what="correction",
+        order="0000000123",
+        side="",
+        symbol="005930",
+        name="삼성전자",
+        quantity="-5",
+        price="-349,750 won",
+    )
+
+
+def test_figures_that_are_not_0():
+    figures = StreamStatistics(
+        state=StreamState.LIVE,
+        buffered=0,
+        received=0,
+        delivered=0,
+        reconnects=0,
+        gaps=(),
+        unreadable=0,
+        last_unreadable=None,
+        last_frame_age=None,
+    )
+    assert list(audit_figures(figures)) == []
+    figures = attrs.evolve(figures, recovered=3, unverified_orders=0, held=1, corrections=2)
+    assert list(audit_figures(figures)) == ["recovered 3", "held 1", "corrections 2"]
+    assert list(audit_figures(attrs.evolve(figures, unverified_orders=4)))[1:2] == [
+        "unverified orders 4"
+    ]
