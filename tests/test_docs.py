@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
+import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from textwrap import dedent
@@ -24,10 +28,18 @@ from trio.testing import MockClock
 
 import kxt_trio
 from kxt_trio import (
+    KST,
+    Correction,
+    ExecutionReport,
+    FillEvent,
+    InstrumentRef,
     KXTAPIError,
     KXTError,
     KXTTimeoutError,
     OrderAcceptedEvent,
+    ProviderOrderRef,
+    Reconciliation,
+    Side,
     StreamPolicy,
     StreamState,
     open_fill_stream,
@@ -231,13 +243,25 @@ async def test_every_kind_of_order_event_is_described(autojump_clock):
         third = kis.cancel(second, quantity=5)
         fourth = kis.reject("005930", quantity=1, price=100)
         said = [describe(await events.receive()) for _ in range(5)]
+    said.append(describe(a_correction()))
     assert said == [
         f"{first} accepted (new): 10",
         f"{first} filled: 4 at 100",
         f"{second} replaces {first}",
         f"{third} took 5 off the book: requested",
         f"{fourth} refused (new)",
+        "0000000123 corrected by -2 shares, -200 won",
     ]
+
+
+def a_correction() -> Correction:
+    return Correction(
+        order_ref=ProviderOrderRef(provider="kis", order_id="0000000123"),
+        instrument=InstrumentRef("005930"),
+        quantity=Decimal(-2),
+        amount=Decimal(-200),
+        noticed_at=datetime(2026, 11, 20, 10, tzinfo=KST),
+    )
 
 
 @pytest.mark.parametrize(
@@ -254,6 +278,15 @@ async def test_failures_name_whose_turn_it_is(trouble, turn, autojump_clock):
     async with FakeKIS() as kis:
         trouble(kis)
         assert (await listen(print, **kis.credentials, network=kis.network)).startswith(turn)
+
+
+async def test_a_journal_that_cannot_be_used_is_the_disks_turn(autojump_clock, tmp_path):
+    listen = load("failures").listen
+    (tmp_path / "fills.journal").write_text("something else")
+    async with FakeKIS() as kis:
+        connection = {**kis.credentials, "journal": tmp_path / "fills.journal"}
+        said = await listen(print, **connection, network=kis.network)
+    assert said.startswith("disk")
 
 
 @pytest.mark.parametrize(
@@ -281,6 +314,128 @@ async def test_each_gap_is_told_once(autojump_clock):
         assert told == list(fills.statistics().gaps)
         assert len(told) == 2
         nursery.cancel_scope.cancel()
+
+
+async def test_waiting_until_the_broker_has_confirmed(autojump_clock):
+    wait_until_known = load("verified").wait_until_known
+    async with (
+        FakeKIS() as kis,
+        open_fill_stream(**kis.credentials, network=kis.network) as fills,
+    ):
+        await fills.wait_verified()
+        kis.drop()
+        kis.fill(kis.place("005930", quantity=10, price=100))
+        while fills.state is StreamState.LIVE:
+            await trio.sleep(0.1)
+        assert await wait_until_known(fills) == "1 recovered, 0 unverified"
+
+
+async def killed_in_between(keep, kis: FakeKIS, tmp_path: Path, *, rounds: int = 4) -> None:
+    """Run a recipe again and again, each time ended before it could acknowledge."""
+    order_id = kis.place("005930", quantity=100, price=69_900)
+    for _ in range(rounds):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(
+                lambda: keep(
+                    tmp_path / "result",
+                    tmp_path / "fills.journal",
+                    **kis.credentials,
+                    network=kis.network,
+                )
+            )
+            await kis.wait_subscribed()
+            await trio.sleep(30)
+            for quantity in (3, 3, 5):
+                kis.fill(order_id, quantity=quantity)
+                await trio.sleep(1)
+            nursery.cancel_scope.cancel()
+        kis.fill(order_id, quantity=7)  # while nothing runs
+
+
+RECIPES = ["exactly_once_transaction", "exactly_once_insert", "exactly_once_interval"]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+async def test_a_recipe_counts_every_fill_once(name, autojump_clock, tmp_path):
+    recipe = {
+        "exactly_once_transaction": load("exactly_once_transaction"),
+        "exactly_once_insert": load("exactly_once_insert"),
+        "exactly_once_interval": load("exactly_once_interval"),
+    }[name]
+    given: list[str | None] = []
+
+    class Listened:
+        """Notes what the recipe is given."""
+
+        def __init__(self, stream):
+            self.stream = stream
+
+        async def __aenter__(self):
+            self.fills = await self.stream.__aenter__()
+            return self.noting()
+
+        async def __aexit__(self, *exc):
+            return await self.stream.__aexit__(*exc)  # noqa: ASYNC102  # bounded by itself
+
+        async def noting(self):
+            async for fill in self.fills:
+                is_new = fill.fill_id not in given
+                given.append(fill.fill_id)
+                yield fill
+                if is_new and fill.report.quantity == 5:  # killed before it can acknowledge
+                    await trio.sleep_forever()
+
+    recipe.open_fill_stream = lambda **settings: Listened(open_fill_stream(**settings))
+    keep = getattr(recipe, "keep_positions", None) or recipe.keep_fills
+    async with FakeKIS() as kis:
+        await killed_in_between(keep, kis, tmp_path)
+        (filled,) = kis.totals().values()
+    assert len(given) > len(set(given)), "nothing was delivered twice, so nothing is shown"
+    # The last seven shares were filled after the last run.
+    assert counted(name, tmp_path / "result") == filled[0] - 7
+
+
+def counted(name: str, result: Path) -> int:
+    if name == "exactly_once_interval":
+        return json.loads(result.read_text())["positions"]["005930"]
+    table = "SELECT shares FROM position"
+    if name == "exactly_once_insert":
+        table = "SELECT sum(shares) FROM fill"
+    with closing(sqlite3.connect(result)) as database:
+        ((shares,),) = database.execute(table).fetchall()
+    return shares
+
+
+@pytest.mark.parametrize(
+    ("spans", "position", "missing"),
+    [
+        (["0-4", "4-6"], 6, 0),
+        (["0-4", "0-4", "4-6", "4-6"], 6, 0),
+        (["0-4", "6-9"], 7, 2),
+        (["3-5", "5-9"], 6, 0),  # three shares belong to the baseline
+        (["0-4", "2-3.r1", "0-4", "2-3.r1"], 5, 0),
+    ],
+)
+def test_the_interval_tells_repeats_and_holes(spans, position, missing, tmp_path):
+    book = load("exactly_once_interval").Book(tmp_path / "book")
+    holes: list[int] = []
+    for span in spans:
+        start, _, end = span.partition(".")[0].partition("-")
+        fill = FillEvent(
+            report=ExecutionReport(
+                execution_id=None,
+                order_ref=ProviderOrderRef(provider="kis", order_id="0000000123"),
+                occurred_at=datetime(2026, 11, 20, 10, tzinfo=KST),
+                price=Decimal(100),
+                quantity=Decimal(int(end) - int(start)),
+            ),
+            instrument=InstrumentRef("005930"),
+            side=Side.BUY,
+            fill_id=f"real.0123456789ab.20261120.0000000123.{span}",
+        )
+        book.take(fill, lambda _, shares: holes.append(shares))
+    assert book.positions == {"005930": position}
+    assert sum(holes) == missing
 
 
 def test_the_anyio_service_prints_fills(capsys):
@@ -332,6 +487,14 @@ def test_the_table_of_settings_is_the_policys():
         assert Decimal(rows[field.name][1]) == Decimal(str(field.default)), field.name
 
 
+def test_the_table_of_reconciliation_is_the_librarys():
+    rows = {row[0].strip("`"): row for row in table_rows(PAGES["reconciliation.rst"])}
+    for field in attrs.fields(Reconciliation):
+        shown = rows[field.name][1].strip('"')
+        default = f"{field.default:g}" if type(field.default) is float else field.default
+        assert shown == str(default), field.name
+
+
 def test_every_state_is_explained_and_drawn():
     rows = {row[0].strip("`") for row in table_rows(PAGES["streams.rst"])}
     drawing = (DOCS / "_static" / "states.svg").read_text(encoding="utf-8")
@@ -354,9 +517,17 @@ def test_every_command_and_option_is_on_its_page():
     page = PAGES["cli.rst"]
     for name, command in commands_action.choices.items():
         assert f"kxt-trio {name}" in page
-        for action in command._actions:
+        for action in actions_below(command):
             for option in action.option_strings:
                 assert option in ("-h", "--help") or f"``{option}" in page, (name, option)
+
+
+def actions_below(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    for action in parser._actions:
+        yield action
+        if isinstance(action.choices, dict):
+            for inner in action.choices.values():
+                yield from actions_below(inner)
 
 
 def test_the_fields_that_order_events_share_are_all_listed():

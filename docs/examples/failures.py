@@ -10,6 +10,7 @@ from kxt_trio import (
     KXTAuthenticationError,
     KXTConnectionError,
     KXTError,
+    KXTJournalError,
     KXTSessionInUseError,
     KXTSlowConsumerError,
     KXTSubscriptionError,
@@ -35,6 +36,8 @@ async def listen(book: Callable[[FillEvent], None], **connection: Any) -> str:
         return f"network: {exc}"
     except KXTSlowConsumerError as exc:
         return f"too slow, and the position is unknown now: {exc}"
+    except KXTJournalError as exc:
+        return f"disk: {exc}"
     except KXTError as exc:
         return f"broker: {exc}"
     return "nobody"

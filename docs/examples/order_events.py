@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kxt_trio import (
+    Correction,
     FillNotificationEvent,
     OrderAcceptedEvent,
     OrderAmendAckEvent,
@@ -25,3 +26,5 @@ def describe(event: OrderEvent) -> str:
             return f"{order} took {event.quantity} off the book: {event.reason}"
         case OrderRejectedEvent():
             return f"{order} refused ({event.action})"
+        case Correction():
+            return f"{order} corrected by {event.quantity} shares, {event.amount} won"

@@ -17,14 +17,8 @@ class OrderDesk(Protocol):
     async def sell(self, symbol: str, quantity: Decimal, price: Decimal) -> None: ...
 
 
-class PositionUnknownError(Exception):
-    """Fills may be missing: compare the position with the broker before going on."""
-
-
 async def take_profit(fills: FillStream, desk: OrderDesk) -> None:
     async for fill in fills:
-        if fills.statistics().gaps:
-            raise PositionUnknownError
         if fill.side is Side.BUY:
             price = fill.report.price * MARGIN // TICK * TICK
             await desk.sell(fill.instrument.symbol, fill.report.quantity, price)
