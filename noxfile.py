@@ -129,6 +129,24 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """kxt_trio measured against its peers; never part of the daily checks."""
+    session.install(".")
+    peers = Path(session.create_tmp()) / "peers"
+    session.run("python", "tests/bench", "--peers", str(peers), *session.posargs)
+
+
+@nox.session
+def reconcile_soak(session: nox.Session) -> None:
+    """Every figure that reconciliation promises, measured; ``-- --seeds N`` for fewer runs."""
+    session.install(INSTALLED, *group("test"))
+    # Its journal is timed where the project is: a temporary folder may be no disk at all.
+    folder = str(Path(session.create_tmp()).resolve())
+    command = ["python", "-m", "reconcile.figures", "--folder", folder]
+    run_tests(session, *command, *session.posargs)
+
+
+@nox.session
 def build_check(session: nox.Session) -> None:
     """Build the sdist, the wheel from it, and look inside."""
     session.install(*group("build"))

@@ -13,12 +13,13 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
+import attrs
 import trio
 
 from .errors import KXTJournalError
 from .models import AccountSummary, FillEvent
 from .reconcile.journal import Journal
-from .status import SessionStatus
+from .status import SessionStatus, StreamStatistics
 from .stream import FillStream, Offered, Outlet
 
 __all__ = ["JournaledFillStream", "JournaledOutlet"]
@@ -63,9 +64,13 @@ class JournaledFillStream(FillStream):
     """A :class:`~kxt_trio.FillStream` with a memory.
 
     Asking for the next fill acknowledges the one before.  The journal is told when no
-    fill waits, and every 64 fills while some do.  What it was not told of is delivered
-    again to the next stream of this consumer: at least once, and exactly once for a
-    consumer that knows ``fill_id``.
+    fill waits, and every 64 fills while some do, and when the stream is closed.  What it
+    was not told of is delivered again to the next stream of this consumer: at least once,
+    and exactly once for a consumer that knows ``fill_id``.  The last fill taken is among
+    them, unless another was asked for.
+
+    Several tasks may receive, but whichever asks acknowledges what all have taken.
+    ``receive_nowait`` gives what is in memory; only ``receive`` reads the journal.
     """
 
     def __init__(
@@ -82,35 +87,48 @@ class JournaledFillStream(FillStream):
         self._journal = journal
         self._consumer = consumer
         self._first_row = journal.last_row
+        self._turn = trio.Lock()  # of the tasks that receive
         self._backlog: deque[tuple[int, FillEvent]] = deque()
-        self._scanned: int | None = None  # rows up to here are taken or in the backlog
+        self._reached: int | None = None  # rows up to here are taken or in the backlog
         self._taken = 0  # row of the last fill taken
         self._settled = 0  # row of the last fill that its taker is done with
         self._acknowledged = 0
         self._unacknowledged = 0
+        if outlet.closed:  # it failed on arrival: nothing to deliver
+            self._reached = self._first_row
+            outlet.lagging = False
+
+    async def wait_live(self) -> None:  # noqa: D102  # as the stream without a journal
+        await super().wait_live()
+        await self._begin()
+
+    async def wait_verified(self) -> None:  # noqa: D102  # as the stream without a journal
+        await super().wait_verified()
+        await self._begin()
 
     async def _next(self) -> FillEvent:
-        await trio.lowlevel.checkpoint()
-        self._settled = self._taken
-        if self._scanned is None:
+        async with self._turn:
+            self._settled = self._taken
             await self._begin()
-        if self._unacknowledged >= _UNACKNOWLEDGED:
-            await self._acknowledge()
-        while not self._backlog:
-            if not self._take_from_buffer():
+            if self._unacknowledged >= _UNACKNOWLEDGED:
+                await self._try_to_acknowledge()
+            while not self._backlog:
+                if self._take_from_buffer():
+                    continue
                 if self._lane.lagging:
                     await self._read_back()
                 else:
-                    await self._acknowledge()
-                    self._backlog.append(await self._lane.buffer.receive())
-        return self._take()
+                    await self._try_to_acknowledge()
+                    self._keep(*await self._lane.buffer.receive())
+            return self._take()
 
     def _next_nowait(self) -> FillEvent:
-        if self._scanned is None and not self._lane.closed:
-            raise trio.WouldBlock
-        if not self._backlog and not self._take_from_buffer():
+        if self._reached is None:
             raise trio.WouldBlock
         self._settled = self._taken
+        while not self._backlog:
+            if not self._take_from_buffer():
+                raise trio.WouldBlock
         return self._take()
 
     def _take(self) -> FillEvent:
@@ -120,44 +138,70 @@ class JournaledFillStream(FillStream):
 
     def _take_from_buffer(self) -> bool:
         try:
-            self._backlog.append(self._lane.buffer.receive_nowait())
+            row, fill = self._lane.buffer.receive_nowait()
         except trio.WouldBlock:
             return False
         except trio.EndOfChannel:
             if self._lane.lagging:
                 return False
             raise
+        self._keep(row, fill)
         return True
 
-    async def _begin(self) -> None:
-        row = await self._journal.cursor(self._consumer)
-        if row is None:  # a consumer nobody knows begins with what comes
-            row = self._first_row
-            await self._journal.acknowledge(self._consumer, row)
-        self._scanned = self._taken = self._settled = self._acknowledged = row
+    def _keep(self, row: int, fill: FillEvent) -> None:
+        # A row can be read back before it is offered.
+        if self._reached is None or row > self._reached:
+            self._reached = row
+            self._backlog.append((row, fill))
+
+    async def _begin(self) -> None:  # noqa: ASYNC910  # its callers have checkpointed
+        """Find where this consumer goes on; from now on the journal knows it."""
+        if self._reached is not None:
+            return  # noqa: ASYNC910
+        try:
+            row = await self._journal.cursor(self._consumer)
+            if row is None:  # a consumer nobody knows begins with what comes
+                row = self._first_row
+                await self._journal.acknowledge(self._consumer, row)
+        except trio.ClosedResourceError:
+            raise trio.EndOfChannel from None  # the client was left
+        if self._reached is None:  # nobody else has begun meanwhile
+            self._reached = self._taken = self._settled = self._acknowledged = row
 
     async def _read_back(self) -> None:
         """Take from the journal what the buffer could not hold."""
-        start = max(self._scanned or 0, self._taken)
+        start = self._reached or 0
         try:
             records = await self._journal.read(after=start, limit=_CHUNK)
         except trio.ClosedResourceError:
+            self._lane.lagging = False
             raise trio.EndOfChannel from None  # the client was left; the rest waits there
         for record in records:
             if isinstance(record.event, FillEvent) and self._lane.covers(record.event):
-                self._backlog.append((record.row, record.event))
+                self._keep(record.row, record.event)
+                self._lane.received += record.row <= self._first_row
         if records:
-            self._scanned = records[-1].row
+            self._reached = records[-1].row
         elif start >= self._lane.last_row:
-            if self._lane.closed:
-                raise trio.EndOfChannel
             self._lane.lagging = False
 
     async def _acknowledge(self) -> None:  # noqa: ASYNC910  # its caller has checkpointed
-        if self._settled > self._acknowledged:
-            await self._journal.acknowledge(self._consumer, self._settled)
-            self._acknowledged = self._settled
         self._unacknowledged = 0
+        row = self._settled
+        if row > self._acknowledged:
+            await self._journal.acknowledge(self._consumer, row)
+            self._acknowledged = row
+
+    async def _try_to_acknowledge(self) -> None:  # noqa: ASYNC910  # as above
+        """Tell the journal; if it cannot be told, what is committed is delivered still."""
+        try:
+            await self._acknowledge()
+        except (KXTJournalError, trio.ClosedResourceError) as exc:
+            _log.info("not acknowledged, to be delivered again: %s", exc)
+
+    def statistics(self) -> StreamStatistics:  # noqa: D102
+        found = super().statistics()
+        return attrs.evolve(found, buffered=found.buffered + len(self._backlog))
 
     async def aclose(self) -> None:
         """Tell the journal what was acknowledged, and close."""
@@ -178,7 +222,4 @@ class JournaledFillStream(FillStream):
         if self._closed or self._settled <= self._acknowledged:
             return  # noqa: ASYNC910
         with trio.move_on_after(_LAST_WORD, shield=True):
-            try:
-                await self._acknowledge()
-            except (KXTJournalError, trio.ClosedResourceError) as exc:
-                _log.info("not acknowledged, to be delivered again: %s", exc)
+            await self._try_to_acknowledge()

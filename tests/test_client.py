@@ -40,7 +40,6 @@ from kxt_trio import (
 )
 from kxt_trio.testing import FakeKIS, Layout
 
-
 #: These tests are about the front door; what it finds missing has tests of its own.
 ALONE = {"reconcile": Reconciliation(enabled=False)}
 
@@ -301,6 +300,25 @@ async def test_a_second_hts_id_at_the_same_time_is_refused(autojump_clock):
         with pytest.raises(KXTUnsupportedError, match="one HTS ID at a time"):
             client.stream_fill_updates(hts_id="other")
         await stream.aclose()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"account_no": 12345678},
+        {"account_product_code": 1},
+        {"app_key": 1},
+        {"app_secret": None},
+        {"hts_id": 5},
+        {"policy": None},
+        {"reconcile": True},
+        {"environment": "REAL"},
+    ],
+    ids=repr,
+)
+def test_an_argument_of_the_wrong_type_is_refused_at_once(wrong):
+    with pytest.raises(KXTValidationError):
+        KISClient(**{"app_key": "k", "app_secret": "s", "hts_id": "h", **wrong})
 
 
 # -- start-up ----------------------------------------------------------------------

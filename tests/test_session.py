@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 
+import attrs
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
 from kxt_trio import (
+    Endpoints,
     KISClient,
     KXTAuthenticationError,
     KXTConnectionError,
@@ -22,7 +24,6 @@ from kxt_trio import (
 )
 from kxt_trio.protocol.refusals import MESSAGE_CODES, Advice
 from kxt_trio.testing import FakeKIS
-
 
 #: These tests are about the link; what is recovered after one has tests of its own.
 ALONE = {"reconcile": Reconciliation(enabled=False)}
@@ -262,6 +263,70 @@ async def test_nobody_reconnects_for_nobody(autojump_clock):
         assert len(kis.connects) == 2
 
 
+async def test_a_foreign_exception_at_a_reconnect_is_trouble_like_any_other(autojump_clock):
+    class ProxyError(Exception):
+        pass
+
+    failures = []
+
+    async with FakeKIS() as kis:
+
+        async def open_stream(host: str, port: int, tls: bool):
+            if failures:
+                raise failures.pop()
+            return await kis.network.open_stream(host, port, tls)
+
+        network = attrs.evolve(kis.network, open_stream=open_stream)
+        async with opened(kis, network=network) as fills:
+            await trio.sleep(100)
+            failures.append(ProxyError("busy"))
+            kis.drop()
+            await trio.sleep(0.5)
+            await fills.wait_live()
+            assert failures == []
+            one_fill(kis)
+            await fills.receive()
+
+
+async def test_an_approval_key_refused_outside_business_hours_is_waited_out(autojump_clock):
+    async with FakeKIS() as kis, opened(kis) as fills:
+        await trio.sleep(3600)
+        kis.refuse("OPSP0011", times=6)
+        kis.drop()
+        await trio.sleep(0.5)
+        await fills.wait_live()
+        one_fill(kis)
+        await fills.receive()
+
+
+async def test_rest_that_never_answers_is_waited_out_too(autojump_clock):
+    async with FakeKIS() as kis, opened(kis) as fills:
+        await trio.sleep(100)
+        kis.expire_approval_keys()
+        kis.rest_latency = 1e6
+        kis.drop()
+        await trio.sleep(3600)
+        assert fills.state is StreamState.RECONNECTING
+        kis.rest_latency = 0
+        await trio.sleep(120)
+        assert fills.state is StreamState.LIVE
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("ALL_PROXY", "socks5://127.0.0.1:1"), ("SSL_CERT_FILE", "/nonexistent")],
+)
+async def test_an_unusable_environment_is_an_error_of_the_library(name, value, monkeypatch):
+    monkeypatch.setenv(name, value)
+    nowhere = Endpoints(rest="https://127.0.0.1:1", websocket="ws://127.0.0.1:1")
+    policy = StreamPolicy(startup_timeout=0.1)
+    with pytest.raises(KXTError):
+        async with open_fill_stream(
+            app_key="k", app_secret="s", hts_id="h", endpoints=nowhere, policy=policy
+        ):
+            pytest.fail("entered")
+
+
 # -- staying alive -----------------------------------------------------------------
 
 
@@ -274,6 +339,20 @@ async def test_pingpong_is_answered_by_a_pong_of_the_same_bytes_and_keeps_the_li
         assert len(kis.connects) == 1
         assert len(kis.pongs) >= 350
         assert all(b'"PINGPONG"' in pong for pong in kis.pongs)
+
+
+async def test_a_handful_of_pingpongs_at_once_is_answered_one_by_one(autojump_clock):
+    async with FakeKIS() as kis, opened(kis) as fills:
+        pings = [
+            f'{{"header":{{"tr_id":"PINGPONG","datetime":"20261120{n:06d}"}}}}'
+            for n in range(16)
+        ]
+        for ping in pings:
+            kis.send_text(ping)
+        await trio.sleep(1)
+        assert kis.pongs == [ping.encode() for ping in pings]
+        assert fills.state is StreamState.LIVE
+        assert len(kis.connects) == 1
 
 
 async def test_silence_is_a_dead_link(autojump_clock):
@@ -375,6 +454,37 @@ async def test_an_error_nobody_asked_for_is_a_warning_and_the_link_goes_on(
         one_fill(kis)
         await fills.receive()
         assert "OPSP8993" in caplog.text
+
+
+async def test_the_words_of_a_complaint_are_logged_short_and_without_what_is_private(
+    autojump_clock, caplog
+):
+    async with FakeKIS() as kis, opened(kis):
+        words = f"bad htsuser1 12345678\\nWARNING forged {'y' * 3000}"
+        kis.send_text(
+            '{"header":{"tr_id":"(null)"},'
+            f'"body":{{"rt_cd":"9","msg_cd":"OPSP9999","msg1":"{words}"}}}}'
+        )
+        await trio.sleep(1)
+        assert "OPSP9999" in caplog.text
+        assert "htsuser1" not in caplog.text
+        assert "12345678" not in caplog.text
+        assert "\nWARNING" not in caplog.text
+        assert len(caplog.text) < 1000
+
+
+async def test_an_account_without_a_product_code_on_the_wire_is_not_passed_over(
+    autojump_clock,
+):
+    record = (
+        "htsuser1^12345678^0000000001^^02^0^00^0^005930^0000000001^000000100^090000"
+        "^0^2^2^00950^000000001^name^^1^N^^10^^Samsung^000000100"
+    )
+    async with FakeKIS() as kis, opened(kis) as fills:
+        kis.send_notice(record)
+        await trio.sleep(1)
+        statistics = fills.statistics()
+        assert statistics.received + statistics.unreadable == 1
 
 
 async def test_an_oversize_message_costs_the_connection_and_nothing_before_it(autojump_clock):

@@ -7,8 +7,10 @@ point of a recovery and must not cost one: what cannot be read of it is None.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 
 import attrs
 
@@ -78,6 +80,19 @@ def read_order_row(value: object, what: str) -> OrderRow:
     Raises:
         KXTProtocolError: identity or totals cannot be read; names the field.
     """
+    if is_object(value):
+        with suppress(KXTProtocolError, TypeError):  # a bad row is read again, to say which
+            return _read_once(tuple(value.items()))
+    return _read(value, what)
+
+
+# An audit lists the whole day every time, and most of its orders have not moved.
+@lru_cache(maxsize=1024)
+def _read_once(fields: tuple[tuple[str, object], ...]) -> OrderRow:
+    return _read(dict(fields), "row")
+
+
+def _read(value: object, what: str) -> OrderRow:
     if is_object(value):  # one name has a capital in the official sheet: excg_id_dvsn_Cd
         value = {name.lower(): field for name, field in value.items()}
     raw = read_object(value, _Raw, what)
@@ -173,6 +188,7 @@ def _moment(day: date, text: str | None) -> datetime | None:
     return None if time_of_day is None else datetime.combine(day, time_of_day.timetz())
 
 
+@lru_cache(maxsize=1024)
 def _stamp(text: str, form: str, width: int) -> datetime | None:
     # strptime alone takes fewer digits, too, and shares them out as it likes.
     stripped = text.strip()

@@ -215,9 +215,8 @@ class Ledger:
         limit = tally.limit
         if limit is not None and tally.quantity >= limit:
             self._full(tally, limit, notice.received_at, out)
-        elif self._question is None:
-            self._schedule.watch(notice.received_at)
-            self._plan(out)
+        else:
+            self._watch(notice.received_at, out)
 
     def _full(self, tally: Tally, limit: int, at: float, out: list[Finding]) -> None:
         if tally.quantity > limit:
@@ -229,6 +228,13 @@ class Ledger:
                 )
             )
         self._finished(at, out)
+
+    def _watch(self, at: float, out: list[Finding]) -> None:
+        """An order is open: unless something is to be asked before, audits begin."""
+        audit = at + self._policy.audit_interval
+        if self._question is None or self._question.not_before > audit:
+            self._schedule.watch(at)
+            self._plan(out)
 
     def _finished(self, at: float, out: list[Finding]) -> None:
         """An order looks finished: once the broker must know, have it confirmed."""
@@ -248,10 +254,9 @@ class Ledger:
                 tally.parent = seen.parent
                 self._book.tally(seen.parent).withdrawn += seen.quantity
         tally.withdrawn += seen.withdrawn
-        if tally.open and self._question is None:
-            self._schedule.watch(seen.at)
-            self._plan(out)
-        elif not tally.open and tally.last_notice > tally.verified_at:
+        if tally.open:
+            self._watch(seen.at, out)
+        elif tally.last_notice > tally.verified_at:
             self._finished(seen.at, out)
 
     # The link

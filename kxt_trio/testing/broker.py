@@ -15,7 +15,7 @@ from .exchange import Exchange
 from .issued_keys import IssuedKeys
 from .rest_desk import RestDesk
 from .switchboard import Switchboard
-from .websocket_desk import Heartbeat
+from .websocket_desk import Timing
 
 __all__ = ["Broker"]
 
@@ -35,7 +35,7 @@ class Broker:
         cls,
         credentials: Credentials,
         *,
-        heartbeat: Heartbeat,
+        timing: Timing,
         now: Callable[[], datetime],
         seed: int,
     ) -> Broker:
@@ -48,5 +48,5 @@ class Broker:
             keys=keys,
             inquiry=inquiry,
             rest=RestDesk(credentials, keys, inquiry),
-            switchboard=Switchboard(credentials, keys, heartbeat=heartbeat, now=now, seed=seed),
+            switchboard=Switchboard(credentials, keys, timing=timing, now=now, seed=seed),
         )

@@ -23,6 +23,21 @@ class BrokerFaults:
 
     _broker: Broker
 
+    def heal(self) -> None:
+        """End every fault that is still to come, and every one that lasts.
+
+        What happened stays as it is: a connection that was silenced is dead.
+        """
+        switchboard = self._broker.switchboard
+        switchboard.receptions.clear()
+        switchboard.refusals.clear()
+        switchboard.hang_ups = 0
+        switchboard.occupied = switchboard.ignores_goodbye = False
+        self._broker.rest.approval_refusals.clear()
+        self.rest_up()
+        self.limit_rest(None)
+        self.restore_pages()
+
     def drop(self) -> None:
         """Cut the connection as a TCP reset does.
 
@@ -109,7 +124,10 @@ class BrokerFaults:
         self._broker.keys.expire_approval_keys()
 
     def send_text(self, raw: str) -> None:
-        """Send any text to every connection, as it is."""
+        """Send any text to every connection, as it is.
+
+        A PINGPONG is one like the broker's own: its answer is expected, and in time.
+        """
         for desk in self._broker.switchboard.connections:
             desk.send_text(raw)
 
@@ -140,6 +158,11 @@ class BrokerFaults:
         """Lose the second half of the next pages' rows; what they say of more stays true."""
         self._broker.inquiry.truncated += times
 
+    def restore_pages(self) -> None:
+        """End :meth:`truncate_pages` and :meth:`shift_pages`."""
+        self._broker.inquiry.truncated = 0
+        self._broker.inquiry.shifts.clear()
+
     def shift_pages(self, by: int = 1, times: int = 1) -> None:
         """Let the next continuations start ``by`` rows too late, or too early if negative.
 
@@ -149,4 +172,16 @@ class BrokerFaults:
 
     def misreport_finished(self, order_id: str) -> None:
         """Let inquiries say that nothing is left of an order that can still be filled."""
-        self._broker.exchange.order(order_id).misreported = True
+        self._broker.exchange.order(order_id).misreported_finished = True
+
+    def misreport_totals(self, order_id: str, *, quantity: int, amount: int) -> None:
+        """Let inquiries give these totals of an order, whatever was traded.
+
+        The rest is reckoned from them, so a row with all shares is a false terminal row.
+        """
+        self._broker.exchange.order(order_id).misreported_totals = (quantity, amount)
+
+    def report_truly(self, order_id: str) -> None:
+        """End :meth:`misreport_finished` and :meth:`misreport_totals`."""
+        order = self._broker.exchange.order(order_id)
+        order.misreported_finished, order.misreported_totals = False, None

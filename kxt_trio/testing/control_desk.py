@@ -23,7 +23,7 @@ from kxt_trio.settings import Credentials
 
 from .issued_keys import IssuedKeys
 
-__all__ = ["ControlDesk", "Refusal", "is_release"]
+__all__ = ["ControlDesk", "Refusal", "is_pingpong", "is_release"]
 
 _SUBSCRIBED, _RELEASED = "OPSP0000", "OPSP0001"
 _TEXTS = {
@@ -149,6 +149,12 @@ class ControlDesk:
         return None if self.cipher is None else Refusal("OPSP0002")
 
 
+def is_pingpong(message: object) -> bool:
+    """Whether parsed JSON is a PINGPONG, or the echo of one."""
+    header = message.get("header") if is_object(message) else None
+    return is_object(header) and header.get("tr_id") == "PINGPONG"
+
+
 def is_release(message: object) -> bool:
     """Whether parsed JSON asks to end a subscription."""
     header = message.get("header") if is_object(message) else None
@@ -161,7 +167,7 @@ def _fault_of_form(message: object) -> Refusal | None:
     header, body = message.get("header"), message.get("body")
     if not is_object(header):
         return Refusal("OPSP9998")
-    if header.get("tr_id") == "PINGPONG":  # an echo that is not the same text
+    if is_pingpong(message):  # an echo that is not the same text
         return Refusal("OPSP8993")
     if not is_object(body):
         return Refusal("OPSP9992")

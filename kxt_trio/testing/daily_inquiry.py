@@ -100,7 +100,7 @@ class DailyInquiry:
         first, last = _day(query, "INQR_STRT_DT"), _day(query, "INQR_END_DT")
         keeps = _filters(query, self._environment)
         rows = [
-            _row(order, order.totals(until))
+            _row(order, _reported(order, until))
             for order in self._exchange.orders(first, last, account)
             if order.placed.at <= until
         ]
@@ -141,11 +141,19 @@ def _fingerprint(query: Mapping[str, str]) -> str:
     return "^".join(query.get(name, "") for name in names)
 
 
+def _reported(order: Order, until: float) -> Totals:
+    totals = order.totals(until)
+    if order.misreported_totals is None:
+        return totals
+    quantity, amount = order.misreported_totals
+    return attrs.evolve(totals, quantity=quantity, amount=amount)
+
+
 def _row(order: Order, totals: Totals) -> dict[str, str]:
     side, side_name = _SIDES[order.side]
     is_request = order.action is OrderAction.CANCEL
-    rest = order.quantity - totals.quantity - totals.withdrawn - totals.rejected
-    finished = is_request or order.misreported
+    rest = max(0, order.quantity - totals.quantity - totals.withdrawn - totals.rejected)
+    finished = is_request or order.misreported_finished
     return {
         "ord_dt": f"{order.day:%Y%m%d}",
         "ord_gno_brno": "06010",

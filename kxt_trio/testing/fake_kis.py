@@ -26,7 +26,7 @@ from .broker_faults import BrokerFaults
 from .notice_layouts import Layout, plaintext_of
 from .observations import BrokerObservations
 from .orders import Moment, Notice, NoticeKind, Won
-from .websocket_desk import Heartbeat
+from .websocket_desk import Timing
 from .wire import BrokerEnd
 
 __all__ = ["FakeKIS"]
@@ -72,6 +72,7 @@ class FakeKIS(BrokerFaults, BrokerObservations):
         seed: Source of the keys it makes up.
         notice_lag: Seconds from an execution to its notice.
         rest_lag: Seconds until an inquiry shows what happened.
+        reply_lag: Seconds from a subscription or a release to its reply and its effect.
         pingpong_interval: PINGPONG is sent when nothing else was, for this long.
         pingpong_patience: An unanswered PINGPONG ends the connection after this long.
 
@@ -81,6 +82,7 @@ class FakeKIS(BrokerFaults, BrokerObservations):
         endpoints: An address of it.  In memory every address leads to it.
         notice_lag: May be changed at any time; notices do not overtake each other.
         rest_lag: May be changed at any time.
+        reply_lag: May be changed at any time.
         rest_latency: Seconds that an answer to a REST request takes.
     """
 
@@ -96,6 +98,7 @@ class FakeKIS(BrokerFaults, BrokerObservations):
         seed: int = 0,
         notice_lag: float = 0.0,
         rest_lag: float = 0.0,
+        reply_lag: float = 0.0,
         pingpong_interval: float = 10.0,
         pingpong_patience: float = 100.0,
     ) -> None:
@@ -120,7 +123,7 @@ class FakeKIS(BrokerFaults, BrokerObservations):
         self._entered_at: float | None = None
         self._broker = Broker.assemble(
             self.credentials,
-            heartbeat=Heartbeat(pingpong_interval, pingpong_patience),
+            timing=Timing(pingpong_interval, pingpong_patience, reply_lag),
             now=lambda: self.now,
             seed=seed,
         )
@@ -179,7 +182,10 @@ class FakeKIS(BrokerFaults, BrokerObservations):
             account: Another account of the same user, as ``"87654321-01"``.
             order_type: The broker's two-digit code.
             venue: Exchange or router.
-            announce: Whether the notice of its acceptance goes out.
+            announce: Whether the notice of its acceptance goes out.  Without it, this is
+                an order that was entered elsewhere, by telephone or under another HTS ID:
+                the account's like any other, and first heard of when it is filled; or,
+                with ``notify=False`` there, never, except from an inquiry.
         """
         notice = self._broker.exchange.place(
             self._moment(),
@@ -200,6 +206,7 @@ class FakeKIS(BrokerFaults, BrokerObservations):
         quantity: int | None = None,
         price: Won | None = None,
         notify: bool = True,
+        lag: float | None = None,
     ) -> None:
         """Execute some or all of an order.
 
@@ -209,11 +216,13 @@ class FakeKIS(BrokerFaults, BrokerObservations):
             price: Won; None for the order's limit.
             notify: Whether its notice goes out.  If not, it still happened: this is the
                 single lost notice on a healthy link.
+            lag: Seconds until this notice goes out, all others overtaking it meanwhile;
+                None for :attr:`notice_lag` and its turn.
         """
         notice = self._broker.exchange.fill(
             self._moment(), order_id, quantity=quantity, price=price
         )
-        self._tell(notice, notify)
+        self._tell(notice, notify, lag)
 
     def amend(
         self,
@@ -308,6 +317,15 @@ class FakeKIS(BrokerFaults, BrokerObservations):
     # The clock
 
     @property
+    def reply_lag(self) -> float:
+        """Seconds from a subscription or a release to its reply and its effect."""
+        return self._broker.switchboard.timing.reply_lag
+
+    @reply_lag.setter
+    def reply_lag(self, seconds: float) -> None:
+        self._broker.switchboard.timing.reply_lag = seconds
+
+    @property
     def now(self) -> datetime:
         """The broker's clock: ``start`` and what has passed since on trio's clock."""
         if self._entered_at is None:
@@ -354,9 +372,14 @@ class FakeKIS(BrokerFaults, BrokerObservations):
             raise KXTValidationError("enter the FakeKIS before using it: async with FakeKIS()")
         return Moment(trio.current_time(), self.now)
 
-    def _tell(self, notice: Notice, notify: bool = True) -> str:
+    def _tell(self, notice: Notice, notify: bool = True, lag: float | None = None) -> str:
         if notify:
-            self.send_notice(plaintext_of(notice, hts_id=self._hts_id, layout=self._layout))
+            plaintext = plaintext_of(notice, hts_id=self._hts_id, layout=self._layout)
+            self._broker.switchboard.send_notice(
+                plaintext,
+                lag=self.notice_lag if lag is None else lag,
+                in_turn=lag is None,
+            )
         return notice.order.order_id
 
     def _tell_change(self, notice: Notice, announce: bool) -> str:

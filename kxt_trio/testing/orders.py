@@ -102,7 +102,9 @@ class Order:
     withdrawals: list[Withdrawal] = attrs.field(factory=list[Withdrawal])
     rejected: Moment | None = None
     #: An inquiry says that nothing is left of this order, whatever is true.
-    misreported: bool = False
+    misreported_finished: bool = False
+    #: Shares and won that an inquiry gives as traded, whatever is true.
+    misreported_totals: tuple[int, int] | None = None
 
     @property
     def day(self) -> date:

@@ -111,8 +111,10 @@ class RestDesk:
         return route(request, moment, lag)
 
     def _is_too_often(self, moment: Moment) -> bool:
+        if self.calls_per_second is None:
+            return False
         recent = sum(1 for call in self.calls if call.at > moment.at - _SECOND)
-        return self.calls_per_second is not None and recent > self.calls_per_second
+        return recent > self.calls_per_second
 
     def _approval(self, request: HttpRequest, moment: Moment, lag: float) -> HttpResponse:
         if self.approval_refusals:

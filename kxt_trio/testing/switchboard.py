@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from datetime import datetime
 from enum import Enum
+from heapq import heappop, heappush
 from random import Random
 from typing import TypeAlias
 
@@ -18,7 +19,7 @@ from kxt_trio.transport.websocket import accept_link
 
 from .control_desk import ControlDesk, Refusal
 from .issued_keys import IssuedKeys
-from .websocket_desk import Heartbeat, Traffic, WebsocketDesk
+from .websocket_desk import Timing, Traffic, WebsocketDesk
 from .wire import BrokerEnd, memory_wire
 
 __all__ = ["ConnectFault", "Reception", "Switchboard"]
@@ -39,10 +40,14 @@ class ConnectFault(Enum):
 Reception: TypeAlias = ConnectFault | int | None
 
 
-@attrs.frozen
+@attrs.frozen(order=True)
 class _Post:
+    """A frame that leaves later; of two that are due at once the elder leaves first."""
+
     due: float
+    number: int
     plaintexts: tuple[str, ...]
+    in_turn: bool
 
 
 class Switchboard:
@@ -55,6 +60,7 @@ class Switchboard:
         occupied: Another program holds the app key.
         ignores_goodbye: No connection answers a goodbye any more.
         is_running: Whether clients can connect.
+        timing: How fast it is; may be changed at any time.
         traffic: What came in.
     """
 
@@ -63,13 +69,13 @@ class Switchboard:
         credentials: Credentials,
         keys: IssuedKeys,
         *,
-        heartbeat: Heartbeat,
+        timing: Timing,
         now: Callable[[], datetime],
         seed: int,
     ) -> None:
         self._credentials = credentials
         self._keys = keys
-        self._heartbeat = heartbeat
+        self.timing = timing
         self._now = now
         self._seed = seed
         self.receptions: deque[Reception] = deque()
@@ -86,6 +92,7 @@ class Switchboard:
             float("inf")
         )
         self._post, self._posted = trio.open_memory_channel[_Post](float("inf"))
+        self._posts = 0
         self._last_due = float("-inf")
         self._waiting = 0
 
@@ -149,25 +156,38 @@ class Switchboard:
         while not self.is_subscribed:
             await self._subscribed.wait()
 
-    def send_notice(self, *plaintexts: str, lag: float = 0) -> None:
+    def send_notice(self, *plaintexts: str, lag: float = 0, in_turn: bool = True) -> None:
         """Send one frame with these records, to whoever is subscribed when it leaves.
 
         Frames leave in the order of the calls: one never overtakes an earlier one
-        because the lag was changed in between.
+        because the lag was changed in between.  One that is not ``in_turn`` leaves when
+        its own lag is over, whatever leaves before it, and holds back none.
         """
-        due = max(trio.current_time() + lag, self._last_due)
-        if self._waiting or due > trio.current_time():
+        now = trio.current_time()
+        if not in_turn:
+            self._send_later(_Post(now + lag, self._posts, plaintexts, in_turn))
+            return
+        due = max(now + lag, self._last_due)
+        if self._waiting or due > now:
             self._last_due = due
             self._waiting += 1
-            self._post.send_nowait(_Post(due, plaintexts))
+            self._send_later(_Post(due, self._posts, plaintexts, in_turn))
         else:
             self._notify(plaintexts)
 
+    def _send_later(self, post: _Post) -> None:
+        self._posts += 1
+        self._post.send_nowait(post)
+
     async def _send_posted(self) -> None:
-        async for post in self._posted:
-            await trio.sleep_until(post.due)
-            self._waiting -= 1
-            self._notify(post.plaintexts)
+        posts: list[_Post] = []
+        while True:
+            with trio.move_on_at(posts[0].due if posts else float("inf")):
+                heappush(posts, await self._posted.receive())
+            while posts and posts[0].due <= trio.current_time():
+                post = heappop(posts)
+                self._waiting -= post.in_turn
+                self._notify(post.plaintexts)
 
     def _notify(self, plaintexts: tuple[str, ...]) -> None:
         for desk in self._desks:
@@ -195,7 +215,7 @@ class Switchboard:
                 is_taken=lambda: self._is_taken(desk),
                 random=Random(f"{self._seed}/{self._accepted}"),  # noqa: S311  # repeatable
             ),
-            heartbeat=self._heartbeat,
+            timing=self.timing,
             traffic=self.traffic,
             now=self._now,
             on_subscribed=self._on_subscribed,

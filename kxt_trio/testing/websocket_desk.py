@@ -18,12 +18,11 @@ from kxt_trio.errors import KXTError
 from kxt_trio.transport.websocket import Link
 
 from .client_frames import ClientFrame, Opcode
-from .control_desk import ControlDesk, is_release
+from .control_desk import ControlDesk, is_pingpong, is_release
 from .wire import BrokerEnd, Wire
 
-__all__ = ["Heartbeat", "Traffic", "WebsocketDesk"]
+__all__ = ["Timing", "Traffic", "WebsocketDesk"]
 
-_NORMAL_CLOSURE = 1000
 _NO_STATUS = 1005
 _Step: TypeAlias = Callable[[Link], Awaitable[None]]
 
@@ -46,11 +45,24 @@ class Traffic:
 
 
 @attrs.define
-class Heartbeat:
-    """When PINGPONG is sent, and how long its answer may take.  Seconds."""
+class Timing:
+    """How fast the broker is on the websocket.  Seconds.
+
+    Attributes:
+        interval: PINGPONG is sent when nothing else was, for this long.
+        patience: How long the answer to one may take.
+        reply_lag: From a request to its reply, and to its effect.
+    """
 
     interval: float
     patience: float
+    reply_lag: float = 0.0
+
+
+@attrs.frozen
+class _PingPong:
+    payload: bytes
+    sent_at: float
 
 
 class WebsocketDesk:
@@ -59,7 +71,7 @@ class WebsocketDesk:
     Args:
         end: The broker's end of the byte stream, before the handshake.
         control: Decides about requests.
-        heartbeat: PINGPONG's timing.
+        timing: How fast to be.
         traffic: Where to note what comes in.
         now: The broker's wall clock.
         on_subscribed: Called after the reply to a successful subscription was queued.
@@ -70,19 +82,21 @@ class WebsocketDesk:
         end: BrokerEnd,
         control: ControlDesk,
         *,
-        heartbeat: Heartbeat,
+        timing: Timing,
         traffic: Traffic,
         now: Callable[[], datetime],
         on_subscribed: Callable[[WebsocketDesk], None],
     ) -> None:
         self.wire: Wire = Wire(end, self._overhear)
         self._control = control
-        self._heartbeat = heartbeat
+        self._timing = timing
         self._traffic = traffic
         self._now = now
         self._on_subscribed = on_subscribed
         self._queue, self._queued = trio.open_memory_channel[_Step](float("inf"))
-        self._pingpongs: dict[bytes, float] = {}  # unanswered, oldest first
+        self._pingpongs: list[_PingPong] = []  # unanswered, oldest first
+        self._ask, self._asked = trio.open_memory_channel[tuple[float, Any]](float("inf"))
+        self._unanswered = 0
         self._is_closing = False
         self._is_silent = False
         self._is_over = False
@@ -104,6 +118,7 @@ class WebsocketDesk:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._read, link, nursery.cancel_scope)
+                nursery.start_soon(self._answer_late)
                 await self._write(link)
                 nursery.cancel_scope.cancel(reason="the broker is done with this client")
         finally:
@@ -116,8 +131,8 @@ class WebsocketDesk:
             self.send_text(frame)
 
     def send_text(self, text: str) -> None:
-        """Send a text message as it is."""
-        self._put(lambda link: link.send(text))
+        """Send a text message as it is; a PINGPONG is one, and can be answered."""
+        self._put(lambda link: self._send(link, text))
 
     def close(self, code: int) -> None:
         """Send what is queued, then a close frame; hang up when the client's comes."""
@@ -157,7 +172,7 @@ class WebsocketDesk:
 
     async def _write_next(self, link: Link) -> None:
         step: _Step | None = None
-        idle = trio.current_time() + self._heartbeat.interval
+        idle = trio.current_time() + self._timing.interval
         overdue = self._answer_due()
         with trio.move_on_at(min(idle, overdue)):
             step = await self._queued.receive()
@@ -172,13 +187,17 @@ class WebsocketDesk:
 
     async def _pingpong(self, link: Link) -> None:
         header = {"tr_id": "PINGPONG", "datetime": f"{self._now():%Y%m%d%H%M%S}"}
-        text = json.dumps({"header": header}, separators=(",", ":"))
-        self._pingpongs.setdefault(text.encode(), trio.current_time())
+        await self._send(link, json.dumps({"header": header}, separators=(",", ":")))
+
+    async def _send(self, link: Link, text: str) -> None:
+        if is_pingpong(_parse(text)):
+            self._pingpongs.append(_PingPong(text.encode(), trio.current_time()))
         await link.send(text)
 
     def _answer_due(self) -> float:
-        oldest = next(iter(self._pingpongs.values()), float("inf"))
-        return oldest + self._heartbeat.patience
+        if not self._pingpongs:
+            return float("inf")
+        return self._pingpongs[0].sent_at + self._timing.patience
 
     async def _close(self, link: Link, code: int) -> None:
         self._is_closing = True
@@ -202,13 +221,28 @@ class WebsocketDesk:
                 connection.cancel(reason="the client is gone")
 
     def _hear(self, text: str) -> None:
-        if text.encode() in self._pingpongs:
+        if self._is_awaited(text.encode()):
             self._answered(text.encode())
             return
         message = _parse(text)
         self._traffic.requests.append(message)
         if self.ignores_goodbye and is_release(message):
             return
+        if self._timing.reply_lag or self._unanswered:
+            self._unanswered += 1
+            self._ask.send_nowait((trio.current_time() + self._timing.reply_lag, message))
+        else:
+            self._answer(message)
+
+    async def _answer_late(self) -> None:
+        """Answer requests when it is time, in the order in which they came."""
+        async for due, message in self._asked:
+            await trio.sleep_until(due)
+            self._unanswered -= 1
+            if not (self._is_over or self._is_silent):
+                self._answer(message)
+
+    def _answer(self, message: Any) -> None:
         was_subscribed = self._control.cipher is not None
         self.send_text(self._control.answer(message, self._now()))
         if self._control.cipher is not None and not was_subscribed:
@@ -226,13 +260,14 @@ class WebsocketDesk:
     def _answered(self, payload: bytes) -> None:
         """Note an answer to PINGPONG; KIS drops clients that send other pongs."""
         self._traffic.pongs.append(payload)
-        if payload not in self._pingpongs:
+        if not self._is_awaited(payload):
             self.drop()
             return
-        for pingpong in list(self._pingpongs):
-            del self._pingpongs[pingpong]
-            if pingpong == payload:
-                return
+        while self._pingpongs.pop(0).payload != payload:
+            pass
+
+    def _is_awaited(self, payload: bytes) -> bool:
+        return any(pingpong.payload == payload for pingpong in self._pingpongs)
 
 
 def _parse(text: str) -> Any:

@@ -12,8 +12,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import attrs
-
 from kxt_trio.models import FillOrigin
 from kxt_trio.reconcile.facts import (
     Connected,
@@ -47,9 +45,10 @@ from kxt_trio.reconcile.findings import (
 from kxt_trio.reconcile.ledger import Ledger
 from kxt_trio.reconcile.rules import LedgerPolicy, Rules
 
-from .scenario import Execution, Order, Request, Scenario
+from .scenario import Order, Request, Scenario
+from .truth import Outcome, Trade, Truth
 
-__all__ = ["Outcome", "Simulation", "simulate"]
+__all__ = ["Simulation", "simulate"]
 
 #: Of events in one instant: the exchange before the link, notices before decisions.
 EXCHANGE, LINK, NOTICE, ANSWER, ASK, TICK = range(6)
@@ -59,69 +58,6 @@ CALM = 30.0
 PATIENCE = 600.0
 #: A ledger that is told more than this is going round in circles.
 TOO_MUCH = 5_000
-
-
-@attrs.define(eq=False)
-class Outcome:
-    """What came of a run."""
-
-    #: Times that more was delivered than was executed.
-    double_counts: int = 0
-    #: Recovered fills that are not exactly what was missed.
-    mispriced: int = 0
-    exact: bool = False
-    #: Whether the ledger says so too, and has stopped asking for more time.
-    verified: bool = False
-    corrections: int = 0
-    alarms: list[Alarm] = attrs.field(factory=list)
-    recovered: int = 0
-    absorbed: int = 0
-    #: From the link being live again to the recovery of what a broken link lost.
-    recovery_times: list[float] = attrs.field(factory=list)
-    #: From the execution to its recovery, where a live link lost the notice.
-    silent_times: list[float] = attrs.field(factory=list)
-    facts: int = 0
-    ended_at: float = 0.0
-
-    @property
-    def sound(self) -> bool:
-        """Nothing wrong at any step, and everything right at the end."""
-        return not self.double_counts and not self.mispriced and self.exact and self.verified
-
-
-@attrs.define(eq=False)
-class Trade:
-    """An execution, and what became of it."""
-
-    execution: Execution
-    down: bool = False
-    notice_due: float = math.inf
-    delivered: bool = False
-    recovered: bool = False
-
-
-@attrs.define(eq=False)
-class Truth:
-    """An order as the exchange knows it."""
-
-    key: OrderKey
-    order: Order
-    trades: list[Trade] = attrs.field(factory=list)
-    quantity: int = 0
-    amount: int = 0
-    counted_quantity: int = 0
-    counted_amount: Any = 0
-    #: Executions until then are in the baseline.
-    adopted_through: float = -math.inf
-
-    def totals(self, until: float) -> tuple[int, int]:
-        quantity = amount = 0
-        for trade in self.trades:
-            execution = trade.execution
-            if execution.at <= until:
-                quantity += execution.quantity
-                amount += execution.quantity * execution.price
-        return quantity, amount
 
 
 class Simulation:

@@ -16,7 +16,8 @@ from concurrent.futures import ProcessPoolExecutor
 import attrs
 
 from .scenario import Faults, draw
-from .simulator import Outcome, simulate
+from .simulator import simulate
+from .truth import Outcome
 
 __all__ = ["MODES", "Figures", "main", "measure", "run", "table"]
 

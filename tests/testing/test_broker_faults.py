@@ -135,6 +135,24 @@ async def test_expired_approval_keys_do_not_end_a_session(autojump_clock, fake_k
         pass
 
 
+async def test_heal(autojump_clock, fake_kis, dial, http):
+    fake_kis.refuse_connections(times=9)
+    fake_kis.refuse("OPSP0007", times=9)
+    fake_kis.accept_and_close(times=9)
+    fake_kis.occupy_session()
+    fake_kis.ignore_goodbye()
+    fake_kis.reject_approval(times=9)
+    fake_kis.rest_down(times=9)
+    fake_kis.rest_down()
+    fake_kis.limit_rest(0)
+    fake_kis.heal()
+    async with dial(fake_kis, subscribed=True) as client:
+        await client.ask(client.release_request)
+        await client.link.aclose()
+    await trio.sleep(1)
+    assert fake_kis.sessions == 0
+
+
 async def test_send_text(autojump_clock, fake_kis, dial):
     async with dial(fake_kis) as client:
         await client.ask(client.release_request)

@@ -139,10 +139,19 @@ def test_it_shows_how_things_stood(office):
 
 def test_a_finished_row_may_be_false(office):
     order = office.place()
-    order.misreported = True
+    order.misreported_finished = True
     assert office.rows()[0]["rmn_qty"] == "0"
     office.fill(order)
     assert office.rows()[0]["tot_ccld_qty"] == "10"
+
+
+def test_totals_may_be_false_and_what_is_left_with_them(office):
+    order = office.place()
+    office.fill(order, quantity=4)
+    order.misreported_totals = (10, 7_000)
+    row = office.rows()[0]
+    assert (row["tot_ccld_qty"], row["tot_ccld_amt"], row["rmn_qty"]) == ("10", "7000", "0")
+    assert order.totals().quantity == 4
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 import pytest
 import trio
 
-from kxt_trio import Environment
+from kxt_trio import KST, Environment
 from kxt_trio.testing import FakeKIS
 
 INQUIRY = "/uapi/domestic-stock/v1/trading/inquire-daily-ccld"
@@ -214,6 +214,7 @@ async def test_answers_carry_the_brokers_time(autojump_clock, fake_kis, http):
 async def test_pages_and_rows_can_lie(autojump_clock, fake_kis, http):
     numbers = [fake_kis.place("005930", quantity=1, price=1) for _ in range(110)]
     fake_kis.misreport_finished(numbers[0])
+    fake_kis.misreport_totals(numbers[1], quantity=3, amount=30)
     fake_kis.truncate_pages()
     fake_kis.shift_pages(by=2)
     async with http(fake_kis) as client:
@@ -227,4 +228,43 @@ async def test_pages_and_rows_can_lie(autojump_clock, fake_kis, http):
         second = (await client.get(**request)).json()
     assert [row["odno"] for row in first["output1"]] == numbers[:50]
     assert [row["odno"] for row in second["output1"]] == numbers[102:]
-    assert [row["rmn_qty"] for row in first["output1"][:2]] == ["0", "1"]
+    assert [row["rmn_qty"] for row in first["output1"][:3]] == ["0", "0", "1"]
+    assert first["output1"][1]["tot_ccld_amt"] == "30"
+
+
+async def test_the_truth_can_be_had_again(autojump_clock, fake_kis, http):
+    numbers = [fake_kis.place("005930", quantity=1, price=1) for _ in range(10)]
+    fake_kis.misreport_finished(numbers[0])
+    fake_kis.misreport_totals(numbers[1], quantity=1, amount=30)
+    for number in numbers[:2]:
+        fake_kis.report_truly(number)
+    fake_kis.truncate_pages(times=9)
+    fake_kis.shift_pages(times=9)
+    fake_kis.restore_pages()
+    async with http(fake_kis) as client:
+        answer = await client.get(**inquiry(fake_kis, await token(fake_kis, client)))
+    rows = answer.json()["output1"]
+    assert [(row["rmn_qty"], row["tot_ccld_amt"]) for row in rows] == [("1", "0")] * 10
+
+
+async def test_two_orders_of_one_number_are_told_apart(autojump_clock, http, dial):
+    start = datetime(2026, 11, 20, 23, 59, 57, tzinfo=KST)
+    async with FakeKIS(start=start) as kis, dial(kis, subscribed=True) as desk:
+        yesterday = kis.place("005930", quantity=3, price=100, announce=False)
+        kis.fill(yesterday, lag=6)
+        await trio.sleep(5)
+        today = kis.place("005930", quantity=4, price=200, announce=False)
+        kis.fill(today)
+        assert yesterday == today
+        seen = [await desk.notice() for _ in range(2)]
+        assert [(fields[2], fields[9], fields[11]) for fields in seen] == [
+            (today, "0000000004", "000002"),
+            (today, "0000000003", "235957"),
+        ]
+        async with http(kis) as client:
+            both = inquiry(kis, await token(kis, client), INQR_STRT_DT="20261120")
+            rows = (await client.get(**both)).json()["output1"]
+    assert [(row["ord_dt"], row["odno"], row["tot_ccld_amt"]) for row in rows] == [
+        ("20261120", yesterday, "300"),
+        ("20261121", today, "800"),
+    ]

@@ -81,6 +81,22 @@ async def test_notices_lag_in_order(autojump_clock, fake_kis, dial):
         assert trio.current_time() - started == pytest.approx(5)
 
 
+async def test_a_single_notice_can_be_late_and_holds_back_none(autojump_clock, fake_kis, dial):
+    async with dial(fake_kis, subscribed=True) as client:
+        order_id = fake_kis.place("005930", quantity=9, price=1, announce=False)
+        fake_kis.fill(order_id, quantity=4, lag=30)
+        fake_kis.fill(order_id, quantity=3, lag=20)
+        fake_kis.fill(order_id, quantity=2)
+        started = trio.current_time()
+        seen = []
+        while len(seen) < 3:
+            text = await client.link.receive()
+            if text.startswith("1|"):
+                fields = client.cipher.decrypt(text.split("|")[3]).split("^")
+                seen.append((int(fields[9]), fields[11], round(trio.current_time() - started)))
+        assert seen == [(2, "090000", 0), (3, "090000", 20), (4, "090000", 30)]
+
+
 async def test_a_late_notice_goes_to_whoever_is_there_then(autojump_clock, fake_kis, dial):
     async with dial(fake_kis, subscribed=True):
         fake_kis.notice_lag = 5

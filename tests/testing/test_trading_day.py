@@ -6,20 +6,20 @@ from collections import defaultdict
 from decimal import Decimal
 from random import Random
 
+import pytest
 import trio
 
-from kxt_trio import open_fill_stream
+from kxt_trio import Reconciliation, open_fill_stream
 from kxt_trio.testing import FakeKIS
 
-ORDERS = 300
 FILLS_OF_AN_ORDER = 2
 SECONDS_OF_A_DAY = 6.5 * 3600
 SYMBOLS = ("005930", "000660", "035420", "069500")
 
 
-async def trade(kis: FakeKIS) -> None:
+async def trade(kis: FakeKIS, orders: int) -> None:
     random = Random(20261120)
-    for _ in range(ORDERS):
+    for _ in range(orders):
         price = random.randrange(50_000, 90_000, 50)
         order_id = kis.place(
             random.choice(SYMBOLS),
@@ -27,20 +27,28 @@ async def trade(kis: FakeKIS) -> None:
             price=price,
             side=random.choice(("buy", "sell")),
         )
-        await trio.sleep(random.uniform(0, SECONDS_OF_A_DAY / ORDERS))
+        await trio.sleep(random.uniform(0, SECONDS_OF_A_DAY / orders))
         kis.fill(order_id, quantity=random.randrange(1, 100), price=price - 50)
-        await trio.sleep(random.uniform(0, SECONDS_OF_A_DAY / ORDERS))
+        await trio.sleep(random.uniform(0, SECONDS_OF_A_DAY / orders))
         kis.fill(order_id)
 
 
-async def test_300_orders_and_600_fills_are_delivered_to_the_won(autojump_clock, nursery):
+@pytest.mark.parametrize(
+    ("orders", "reconciled"), [(300, False), (60, True)], ids=["alone", "reconciled"]
+)
+async def test_a_day_of_orders_and_fills_is_delivered_to_the_won(
+    orders, reconciled, autojump_clock, nursery
+):
     async with FakeKIS() as kis:
-        async with open_fill_stream(**kis.credentials, network=kis.network) as fills:
-            nursery.start_soon(trade, kis)
+        reconcile = Reconciliation(enabled=reconciled)
+        async with open_fill_stream(
+            **kis.credentials, network=kis.network, reconcile=reconcile
+        ) as fills:
+            nursery.start_soon(trade, kis, orders)
             delivered: dict[str, tuple[Decimal, Decimal]] = defaultdict(
                 lambda: (Decimal(), Decimal())
             )
-            for _ in range(ORDERS * FILLS_OF_AN_ORDER):
+            for _ in range(orders * FILLS_OF_AN_ORDER):
                 fill = await fills.receive()
                 order_id = fill.report.order_ref.order_id
                 quantity, amount = delivered[order_id]
@@ -50,5 +58,5 @@ async def test_300_orders_and_600_fills_are_delivered_to_the_won(autojump_clock,
                 )
             assert len(kis.connects) == 1
             assert len(kis.pongs) > 1000
-        assert len(delivered) == ORDERS
+        assert len(delivered) == orders
         assert delivered == kis.totals()

@@ -57,6 +57,66 @@ async def test_answering_the_last_answers_those_before(autojump_clock, fake_kis,
         assert fake_kis.is_subscribed
 
 
+async def test_a_pingpong_of_the_tests_own_is_one_like_the_others(
+    autojump_clock, fake_kis, dial
+):
+    text = '{"header": {"tr_id": "PINGPONG", "datetime": "20261120090000"}}'
+    async with dial(fake_kis, subscribed=True) as client:
+        for _ in range(2):
+            fake_kis.send_text(text)
+        for _ in range(2):
+            assert await client.link.receive() == text
+            await client.link.pong(text.encode())
+        await trio.sleep(1)
+        assert fake_kis.is_subscribed
+        await client.link.pong(text.encode())  # one more than was asked for
+        await client.ended()
+    assert fake_kis.pongs == [text.encode()] * 3
+
+
+async def test_also_in_that_it_must_be_answered(autojump_clock, dial):
+    async with FakeKIS(pingpong_interval=1000, pingpong_patience=5) as kis:
+        async with dial(kis, subscribed=True) as client:
+            kis.send_text('{"header":{"tr_id":"PINGPONG"}}')
+            started = trio.current_time()
+            await client.ended()
+            assert trio.current_time() - started == pytest.approx(5)
+
+
+async def test_replies_take_their_time_and_come_in_order(autojump_clock, dial):
+    async with FakeKIS(reply_lag=3) as kis, dial(kis) as client:
+        await client.link.send(client.request)
+        await trio.sleep(1)
+        kis.reply_lag = 0
+        await client.link.send(client.release_request)
+        started = trio.current_time()
+        codes = [json.loads(await client.link.receive())["body"]["msg_cd"] for _ in range(2)]
+        assert codes == ["OPSP0000", "OPSP0001"]
+        assert trio.current_time() - started == pytest.approx(2)
+
+
+async def test_a_request_has_its_effect_with_its_reply(autojump_clock, fake_kis, dial):
+    async with dial(fake_kis, subscribed=True) as client:
+        fake_kis.reply_lag = 5
+        await client.link.send(client.release_request)
+        await trio.sleep(4)
+        assert fake_kis.is_subscribed
+        fake_kis.place("005930", quantity=1, price=1)
+        await trio.sleep(2)
+        assert not fake_kis.is_subscribed
+        assert len(await client.notice()) == 26
+
+
+async def test_a_reply_is_lost_with_its_connection(autojump_clock, dial):
+    async with FakeKIS(reply_lag=5) as kis:
+        async with dial(kis) as client:
+            await client.link.send(client.request)
+            await trio.sleep(1)
+            kis.silence()
+            await trio.sleep(9)
+            assert not kis.is_subscribed
+
+
 async def test_an_unanswered_pingpong_ends_the_connection(autojump_clock, fake_kis, dial):
     async with dial(fake_kis, subscribed=True) as client:
         started = trio.current_time()
