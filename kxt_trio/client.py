@@ -76,9 +76,8 @@ class KISClient:
         journal: str | Path | None = None,
         network: Network | None = None,
     ) -> None:
-        for given, kind in ((policy, StreamPolicy), (reconcile, Reconciliation)):
-            if not isinstance(given, kind):
-                raise KXTValidationError(f"expected a {kind.__name__}")
+        _require(policy, StreamPolicy)
+        _require(reconcile, Reconciliation)
         self._credentials = Credentials(
             app_key=app_key,
             app_secret=app_secret,
@@ -397,3 +396,8 @@ async def open_order_event_stream(
 def _account(number: str | None, product_code: str | None) -> AccountSummary | None:
     text = text_or_none(number)
     return None if text is None else AccountSummary.parse(text, product_code)
+
+
+def _require(value: object, kind: type) -> None:
+    if not isinstance(value, kind):
+        raise KXTValidationError(f"expected a {kind.__name__}, not {type(value).__name__}")

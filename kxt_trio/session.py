@@ -12,7 +12,7 @@ import math
 import operator
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import trio
 
@@ -62,10 +62,11 @@ _HANG_UP = 1.0
 
 
 def _inside(bug: Exception) -> KXTError:
-    if isinstance(bug, ExceptionGroup) and len(bug.exceptions) == 1:
-        bug = bug.exceptions[0]
-    error = KXTError(f"kxt_trio failed inside: {type(bug).__name__}")
-    error.__cause__ = bug
+    cause = bug
+    if isinstance(bug, ExceptionGroup):  # of one of the connection's children
+        cause = cast("ExceptionGroup[Exception]", bug).exceptions[0]
+    error = KXTError(f"kxt_trio failed inside: {type(cause).__name__}")
+    error.__cause__ = cause
     return error
 
 

@@ -1,0 +1,127 @@
+"""The REST side of the bench's broker: approval, token, and totals of what was sent."""
+
+from __future__ import annotations
+
+import json
+import threading
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from fills import ORDER_SHARES, Order, fill_at
+from wire import KST
+
+_PAGE = 100
+_INQUIRY = "/uapi/domestic-stock/v1/trading/inquire-daily-ccld"
+
+
+class Totals:
+    """Quantity and amount of each order, as far as its fills have gone out."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self._counted = 0
+        self._sums: list[list[int]] = []
+        self._guard = threading.Lock()
+
+    def orders(self) -> list[tuple[Order, int, int]]:
+        """Return each order with what was filled of it, oldest first."""
+        with self._guard:
+            while self._counted < self.sent:
+                self._count(self._counted)
+                self._counted += 1
+            return [
+                (Order(place), quantity, amount)
+                for place, (quantity, amount) in enumerate(self._sums)
+            ]
+
+    def _count(self, index: int) -> None:
+        fill = fill_at(index)
+        while len(self._sums) <= fill.order.place:
+            self._sums.append([0, 0])
+        sums = self._sums[fill.order.place]
+        sums[0] += fill.quantity
+        sums[1] += fill.quantity * fill.price
+
+
+def _row(order: Order, quantity: int, amount: int, today: str) -> dict[str, str]:
+    return {
+        "ord_dt": today,
+        "ord_gno_brno": "06010",
+        "odno": order.order_id,
+        "orgn_odno": "",
+        "ord_dvsn_name": "지정가",
+        "sll_buy_dvsn_cd": order.side,
+        "pdno": order.symbol,
+        "prdt_name": order.name,
+        "ord_qty": str(ORDER_SHARES),
+        "ord_unpr": str(order.price),
+        "ord_tmd": "090000",
+        "tot_ccld_qty": str(quantity),
+        "avg_prvs": str(round(amount / quantity)) if quantity else "0",
+        "cncl_yn": "N",
+        "tot_ccld_amt": str(amount),
+        "ord_dvsn_cd": "00",
+        "cnc_cfrm_qty": "0",
+        "rmn_qty": str(ORDER_SHARES - quantity),
+        "rjct_qty": "0",
+        "excg_id_dvsn_Cd": "KRX",
+    }
+
+
+def answer(head: str, totals: Totals) -> bytes:
+    """Return the whole HTTP answer to a request."""
+    request, *lines = head.split("\r\n")
+    target = urlsplit(request.split(" ")[1])
+    headers = dict(line.lower().split(": ", 1) for line in lines if ": " in line)
+    extra = ""
+    if target.path == "/oauth2/Approval":
+        body: dict[str, Any] = {"approval_key": "8f2c1d6e-0000-4000-8000-000000000001"}
+    elif target.path == "/oauth2/tokenP":
+        body = _token()
+    elif target.path == _INQUIRY:
+        query = dict(parse_qsl(target.query, keep_blank_values=True))
+        more, body = _page(query, headers.get("tr_cont", "") == "n", totals)
+        extra = f"tr_cont: {more}\r\n"
+    else:
+        return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+    content = json.dumps(body, ensure_ascii=False).encode()
+    date = format_datetime(datetime.now(UTC), usegmt=True)
+    return (
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n"
+        f"Date: {date}\r\n{extra}Content-Length: {len(content)}\r\n\r\n"
+    ).encode() + content
+
+
+def _token() -> dict[str, Any]:
+    tomorrow = datetime.now(KST) + timedelta(days=1)
+    return {
+        "access_token": "t" * 350,
+        "access_token_token_expired": f"{tomorrow:%Y-%m-%d %H:%M:%S}",
+        "token_type": "Bearer",
+        "expires_in": 86_400,
+    }
+
+
+def _page(query: dict[str, str], continued: bool, totals: Totals) -> tuple[str, dict[str, Any]]:
+    orders = totals.orders()
+    if wanted := query.get("ODNO", "").lstrip("0"):
+        orders = [one for one in orders if one[0].order_id.lstrip("0") == wanted]
+    today = f"{datetime.now(KST):%Y%m%d}"
+    if not query.get("INQR_STRT_DT", today) <= today <= query.get("INQR_END_DT", today):
+        orders = []
+    start = int(query.get("CTX_AREA_NK100", "").strip() or 0) if continued else 0
+    end = start + _PAGE
+    is_last = end >= len(orders)
+    body = {
+        "ctx_area_fk100": "12345678^01".ljust(100),
+        "ctx_area_nk100": ("" if is_last else str(end)).ljust(100),
+        "output1": [_row(*one, today) for one in orders[start:end]],
+        "output2": {},
+        "rt_cd": "0",
+        "msg_cd": "KIOK0460" if is_last else "KIOK0510",
+        "msg1": "조회가 완료되었습니다",
+    }
+    more = ("E" if continued else "D") if is_last else ("M" if continued else "F")
+    return more, body
