@@ -26,8 +26,8 @@ class Tally:
     """Adds up the fills of a stream; ``live`` and ``recovered`` are how many there were."""
 
     def __init__(self) -> None:
-        self.live = 0
-        self.recovered = 0
+        self.live: int = 0
+        self.recovered: int = 0
         self._heard: Watched[int] = Watched(0)
         self._sums: dict[str, tuple[Decimal, Decimal]] = {}
 

@@ -20,7 +20,7 @@ class BrokerClock:
     """
 
     #: Seconds by which the broker's clock can be further ahead than :attr:`offset`.
-    uncertainty = 1.0
+    uncertainty: float = 1.0
 
     def __init__(self) -> None:
         self._sayings: deque[float] = deque(maxlen=_SAYINGS)

@@ -84,9 +84,9 @@ class Rules:
     """
 
     def __init__(self, policy: LedgerPolicy) -> None:
-        self.policy = policy
-        self.stream_lag = policy.stream_lag
-        self.worst_lag = 0.0
+        self.policy: LedgerPolicy = policy
+        self.stream_lag: float = policy.stream_lag
+        self.worst_lag: float = 0.0
         self._slow_at = -math.inf
 
     def ripe(self, answered_at: float, now: float) -> bool:
