@@ -127,10 +127,12 @@ class KISClient:
     @asynccontextmanager
     async def _open(self) -> AsyncGenerator[Session]:
         async with AsyncExitStack() as stack:
-            if self._journal_path is not None:
+            if self._journal_path is not None and self._account is not None:
                 self._journal = await stack.enter_async_context(
                     open_journal(self._journal_path, offload=self._network.offload())
                 )
+                # Before any stream reads: an event's account is known by its tag alone.
+                await self._journal.enrol(self._account.account_id, self._credentials.app_key)
             session = Session(
                 self._credentials,
                 self._endpoints,

@@ -419,6 +419,16 @@ async def test_consumers_are_independent(path, autojump_clock):
                 assert await take(one, 1) == [3]
 
 
+@pytest.mark.parametrize("_again", range(12))  # trio's order of tasks is a coin toss
+async def test_who_asks_at_once_after_a_restart_misses_nothing(_again, path, autojump_clock):
+    async with FakeKIS() as kis:
+        async with opened(kis, path) as fills:
+            trade(kis, 1)
+            await take(fills, 1)
+        async with client_of(kis, path) as client, client.stream_fill_updates() as fills:
+            assert await take(fills, 1) == [1]
+
+
 async def test_a_consumer_is_not_served_twice_at_once(path, autojump_clock):
     async with FakeKIS() as kis, client_of(kis, path) as client:
         first = client.stream_fill_updates()
