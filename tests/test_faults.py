@@ -14,6 +14,7 @@ import argparse
 import os
 import random
 import sys
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
@@ -182,7 +183,7 @@ def schedules(steps: list[Step]) -> st.SearchStrategy[Schedule]:
 # -- the worlds --------------------------------------------------------------------
 
 
-class World:
+class World(ABC):
     """What a schedule acts on, and what must be true of it."""
 
     reconciliation: Reconciliation
@@ -243,14 +244,17 @@ class World:
             except (trio.WouldBlock, KXTError):
                 return
 
+    @abstractmethod
     def hear(self, fill: FillEvent) -> None:
-        raise NotImplementedError
+        """Take in a fill that was delivered."""
 
+    @abstractmethod
     def check(self) -> None:
         """Assert what must be true at every step."""
 
     async def rest_case(self) -> None:
         """Assert what must be true in the end."""
+        self.check()
 
     # Verbs
 

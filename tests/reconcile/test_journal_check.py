@@ -103,20 +103,22 @@ async def test_a_disk_that_refuses_loses_nothing_that_was_recorded(path):
         assert await journal.append([fill(recorded)]) == (recorded + 1,)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user to be")
 def test_a_file_that_may_only_be_read(path):
+    user = os.geteuid()
     with tempfile.TemporaryDirectory() as folder:
-        open_to_all = Path(folder)
-        open_to_all.chmod(0o755)
+        read_only = Path(folder)
         write(path, fill(0))
-        copied = Path(shutil.copy(path, open_to_all))
-        copied.chmod(0o644)
-        os.seteuid(65534)
+        copied = Path(shutil.copy(path, read_only))
+        copied.chmod(0o444)
+        read_only.chmod(0o555)
+        if user == 0:  # may write everything
+            os.seteuid(65534)
         try:
             with pytest.raises(KXTJournalError, match="Permission denied"):
                 write(copied, fill(1))
         finally:
-            os.seteuid(0)
+            os.seteuid(user)
+            read_only.chmod(0o755)
 
 
 @pytest.mark.parametrize("where", [".", "no/such/folder/fills.db"])
