@@ -19,6 +19,7 @@ from .protocol.conversation import (
     Complaint,
     Conversation,
     ConversationState,
+    Output,
     Ping,
     Refused,
     Released,
@@ -113,27 +114,40 @@ class Connection:
     async def _pump(self) -> Loss:
         while True:
             try:
-                text = await self.link.receive()
+                texts = await self.link.receive()
             except KXTError as ending:
                 return self._lost(ending)
-            for output in self._conversation.receive(text, self._now()):
-                match output:
-                    case FillEvent():
-                        self._deliver(output)
-                    case Ping():
-                        self._answer(output)
-                        self._tell(output)
-                    case Refused():
-                        return Loss(output.error, output.advice)
-                    case Released() if self._phase.value is ConversationState.LIVE:
-                        return Loss(KXTConnectionError("the broker ended the subscription"))
-                    case Subscribed() | Released():
-                        self._tell(output)
-                        self._phase.set(self._conversation.state)
-                    case Unreadable() | Complaint():
-                        self._tell(output)
-                    case _:
-                        self._deliver(output)
+            loss = self._take(texts)
+            if loss is not None:
+                return loss
+
+    def _take(self, texts: list[str]) -> Loss | None:
+        """Act on messages that came together, also on those after the one that ends it."""
+        loss: Loss | None = None
+        for output in self._conversation.receive_all(texts, self._now()):
+            if isinstance(output, FillEvent):  # nearly all are
+                self._deliver(output)
+            else:
+                loss = self._act_on(output) or loss
+        return loss
+
+    def _act_on(self, output: Output) -> Loss | None:
+        match output:
+            case Ping():
+                self._answer(output)
+                self._tell(output)
+            case Refused():
+                return Loss(output.error, output.advice)
+            case Released() if self._phase.value is ConversationState.LIVE:
+                return Loss(KXTConnectionError("the broker ended the subscription"))
+            case Subscribed() | Released():
+                self._tell(output)
+                self._phase.set(self._conversation.state)
+            case Unreadable() | Complaint():
+                self._tell(output)
+            case _:
+                self._deliver(output)
+        return None
 
     def _lost(self, ending: KXTError) -> Loss:
         silent = isinstance(ending, KXTTimeoutError)

@@ -36,6 +36,9 @@ __all__ = [
 
 _Event = TypeVar("_Event")
 
+#: So many waiting events may be taken without a turn for other tasks.
+_IN_A_ROW = 32
+
 #: What a session has to offer.
 Offered: TypeAlias = FillEvent | OrderLifecycleEvent | Correction
 
@@ -51,6 +54,7 @@ class Outlet(ABC, Generic[_Event]):
         #: Whether the consumer has been told of the failure.
         self.told: bool = False
         self.closed: bool = False
+        self._known: AccountSummary | None = account
         self.send: trio.MemorySendChannel[_Event]
         self.buffer: trio.MemoryReceiveChannel[_Event]
         self.send, self.buffer = trio.open_memory_channel[_Event](buffer_size)
@@ -64,9 +68,13 @@ class Outlet(ABC, Generic[_Event]):
 
     def covers(self, event: Offered) -> bool:
         """Whether the event is of the account that is listened to."""
-        return self.account is None or (
-            event.account is not None and self.account.covers(event.account)
-        )
+        whose = event.account
+        if self.account is None or whose is self._known:
+            return True
+        if whose is None or not self.account.covers(whose):
+            return False
+        self._known = whose  # the same object comes with nearly every event
+        return True
 
     def _put(self, event: _Event) -> None:
         if self.closed:
@@ -128,6 +136,7 @@ class EventStream(trio.abc.ReceiveChannel[_Event]):
         self._status = status
         self._detach = detach
         self._delivered = 0
+        self._in_a_row = 0
         self._closed = False
         self._reconnects_before = status.reconnects
         self._gaps_before = len(status.gaps)
@@ -140,7 +149,8 @@ class EventStream(trio.abc.ReceiveChannel[_Event]):
     async def receive(self) -> _Event:
         """Return the next event, waiting for it if need be.
 
-        A cancelled ``receive`` has taken nothing.
+        A cancelled ``receive`` has taken nothing.  A cancel is noticed at every call.
+        Other tasks get their turn whenever none waits, and after every 32 that did.
 
         Raises:
             KXTError: the stream failed; raised after every event received before, and
@@ -157,7 +167,20 @@ class EventStream(trio.abc.ReceiveChannel[_Event]):
         return event
 
     async def _next(self) -> _Event:
-        event: _Event = await self._outlet.buffer.receive()
+        # A turn of the scheduler costs more than a fill: while some wait, others get
+        # theirs after every few.  A cancel is looked for each time.
+        buffer = self._outlet.buffer
+        if self._in_a_row < _IN_A_ROW:
+            await trio.lowlevel.checkpoint_if_cancelled()
+            try:
+                event: _Event = buffer.receive_nowait()
+            except trio.WouldBlock:
+                pass
+            else:
+                self._in_a_row += 1
+                return event
+        self._in_a_row = 0
+        event = await buffer.receive()
         return event
 
     def receive_nowait(self) -> _Event:

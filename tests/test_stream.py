@@ -193,11 +193,31 @@ async def test_receive_nowait_takes_what_is_there_and_never_waits(opened):  # no
         assert stream.receive_nowait() == fill()
 
 
-async def test_receive_and_aclose_are_checkpoints(opened):
-    outlet, stream = opened
-    outlet.offer(fill())
-    with assert_checkpoints():
+async def test_while_events_wait_others_get_a_turn_now_and_then(side, nursery):
+    outlet, stream = side.fills(size=100)
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            await trio.lowlevel.checkpoint()
+            turns += 1
+
+    nursery.start_soon(other)
+    for number in range(1, 101):
+        outlet.offer(fill(number))
+    assert [await stream.receive() for _ in range(100)] == [fill(n) for n in range(1, 101)]
+    assert 3 <= turns <= 10
+    turns = 0
+    with trio.move_on_after(0.01):  # and none waits: every receive is a turn
         await stream.receive()
+    assert turns > 0
+    await stream.aclose()
+    nursery.cancel_scope.cancel()
+
+
+async def test_aclose_is_a_checkpoint(opened):
+    _, stream = opened
     with assert_checkpoints():
         await stream.aclose()
     with assert_checkpoints():

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 from base64 import b64encode
 from binascii import a2b_base64
+from collections.abc import Sequence
 
 from Crypto.Cipher import AES
-from Crypto.Util.Padding import pad, unpad
+from Crypto.Util.Padding import pad
 
 from kxt_trio.errors import KXTProtocolError
 
-__all__ = ["NoticeCipher"]
+__all__ = ["NoticeCipher", "damaged_notice"]
+
+#: PKCS#7: as many bytes of padding as each of them says.
+_PADDINGS = {count: bytes([count]) * count for count in range(1, AES.block_size + 1)}
 
 
 class NoticeCipher:
@@ -29,7 +33,7 @@ class NoticeCipher:
         KXTProtocolError: the broker gave a key or a vector of another form.
     """
 
-    __slots__ = ("_blocks", "_iv", "_key")
+    __slots__ = ("_cbc", "_iv", "_key")
 
     def __init__(self, key: str, iv: str) -> None:
         if not key.isascii() or len(key) not in AES.key_size:
@@ -42,42 +46,64 @@ class NoticeCipher:
             )
         self._key = key.encode("ascii")
         self._iv = iv.encode("ascii")
-        self._blocks = AES.new(self._key, AES.MODE_ECB)
+        self._cbc = AES.new(self._key, AES.MODE_CBC, self._iv)
 
     def __repr__(self) -> str:
         return f"<NoticeCipher AES-{len(self._key) * 8}-CBC>"
 
     def decrypt(self, body: str) -> str:
-        """Return the plain text of an encrypted frame's body.
-
-        Bytes that are not UTF-8 become U+FFFD: the broker cuts names at byte widths,
-        and half a character in a name must not cost the notice.
+        """Return the plain text of one encrypted frame's body; as :meth:`decrypt_all`.
 
         Raises:
-            KXTProtocolError: base64, length or padding is bad, as it is under a wrong
-                key.
+            KXTProtocolError: it is damaged.
         """
-        try:
-            ciphertext = a2b_base64(body, strict_mode=True)
-            plaintext = unpad(self._decrypt_cbc(ciphertext), AES.block_size)
-        except ValueError as exc:
-            raise KXTProtocolError(
-                "encrypted notice: bad base64, length or padding; damaged, or of another key"
-            ) from exc
-        return plaintext.decode("utf-8", errors="replace")
+        (plaintext,) = self.decrypt_all([body])
+        if plaintext is None:
+            raise damaged_notice()
+        return plaintext
 
-    def _decrypt_cbc(self, ciphertext: bytes) -> bytes:
-        """Undo CBC: every block decrypted, then xored with the ciphertext block before it.
+    def decrypt_all(self, bodies: Sequence[str]) -> list[str | None]:
+        """Return the plain texts of encrypted frames' bodies, in one go.
 
-        The library's own CBC object is good for one message only and costs more to make
-        than a notice costs to decrypt; one ECB object serves them all.
+        None stands for one of which base64, length or padding is bad, as it is under a
+        wrong key.  Bytes that are not UTF-8 become U+FFFD: the broker cuts names at byte
+        widths, and half a character in a name must not cost the notice.
         """
-        chain = (self._iv + ciphertext)[: len(ciphertext)]
-        mixed = int.from_bytes(self._blocks.decrypt(ciphertext)) ^ int.from_bytes(chain)
-        return mixed.to_bytes(len(ciphertext))
+        # A call of the library costs more than the blocks of a notice, and a new object
+        # more than that, so there is one of each.  CBC goes on from the last block it saw;
+        # shown the vector as if it were ciphertext, it begins anew with the block after.
+        # What it makes of the vector itself is skipped.
+        chained = [self._iv + _whole_blocks(body) for body in bodies]
+        padded = self._cbc.decrypt(b"".join(chained))
+        plaintexts: list[str | None] = []
+        end = 0
+        for blocks in chained:
+            start, end = end + AES.block_size, end + len(blocks)
+            padding = _PADDINGS.get(padded[end - 1])
+            if padding is None or not padded.endswith(padding, start, end):
+                plaintexts.append(None)
+            else:
+                plaintexts.append(padded[start : end - len(padding)].decode("utf-8", "replace"))
+        return plaintexts
 
     def encrypt(self, plaintext: str) -> str:
         """Return what the broker would send for this text."""
         cipher = AES.new(self._key, AES.MODE_CBC, self._iv)
         padded = pad(plaintext.encode("utf-8"), AES.block_size)
         return b64encode(cipher.encrypt(padded)).decode("ascii")
+
+
+def damaged_notice() -> KXTProtocolError:
+    """Return the error for a body that cannot be decrypted."""
+    return KXTProtocolError(
+        "encrypted notice: bad base64, length or padding; damaged, or of another key"
+    )
+
+
+def _whole_blocks(body: str) -> bytes:
+    """Return the ciphertext; nothing, which no padding fits, for what is none."""
+    try:
+        ciphertext = a2b_base64(body, strict_mode=True)
+    except ValueError:
+        return b""
+    return b"" if len(ciphertext) % AES.block_size else ciphertext

@@ -27,16 +27,18 @@ bring a key.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import Enum
+from itertools import groupby
 
 import attrs
 
 from kxt_trio.errors import KXTProtocolError
 
-from .cipher import NoticeCipher
+from .cipher import NoticeCipher, damaged_notice
 from .control import PingPong, Reply, read_control, release_request, subscribe_request
-from .frames import read_data_frame, split_records
+from .frames import DataFrame, read_data_frame, split_records
 from .notices.domestic_stock import read_record
 from .outputs import (
     Complaint,
@@ -129,55 +131,72 @@ class Conversation:
         return release_request(self._approval_key, self._tr_id, self._hts_id)
 
     def receive(self, text: str, received_at: datetime) -> list[Output]:
-        """Take a text from the broker; never raises, whatever it says.
+        """Take one text from the broker; as :meth:`receive_all`."""
+        return self.receive_all([text], received_at)
+
+    def receive_all(self, texts: Sequence[str], received_at: datetime) -> list[Output]:
+        """Take texts from the broker; never raises, whatever they say.
 
         Args:
-            text: The message.
-            received_at: When it arrived, an aware time.
+            texts: The messages, in order.
+            received_at: When they arrived, an aware time.
 
         Returns:
-            What follows from it, in order; a record that cannot be read does not hold
-            back the others of its message.
+            What follows from them, in order; what cannot be read does not hold back
+            anything else.
         """
-        try:
-            if not text.startswith("{"):
-                return self._receive_notices(text, received_at)
-            return self._receive_control(text)
-        except KXTProtocolError as exc:
-            return [_unreadable(exc, text)]
+        outputs: list[Output] = []
+        for is_control, run in groupby(texts, _is_control):
+            if is_control:
+                for text in run:
+                    outputs += self._receive_control(text)
+            else:
+                outputs += self._receive_notices(run, received_at)
+        return outputs
 
     def _require(self, state: ConversationState, verb: str) -> None:
         if self._state is not state:
             raise RuntimeError(f"cannot {verb} while {self._state.name}")
 
-    def _receive_notices(self, text: str, received_at: datetime) -> list[Output]:
-        frame = read_data_frame(text)
-        if frame.tr_id != self._tr_id:
-            raise KXTProtocolError("data frame: of a TR that was not asked for")
-        if not frame.encrypted:
-            plaintext = frame.body
-        elif self._cipher is not None:
-            plaintext = self._cipher.decrypt(frame.body)
-        else:
-            raise KXTProtocolError("encrypted notice: no key is held")
+    def _receive_notices(self, texts: Iterable[str], received_at: datetime) -> list[Output]:
+        """Read data frames; the encrypted ones are decrypted together, which is quicker."""
+        outputs: list[Output] = []
+        frames = [self._read_frame(text) for text in texts]
+        encrypted = [frame for frame in frames if isinstance(frame, DataFrame) and frame.encrypted]
+        if encrypted and self._cipher is not None:
+            plaintexts = self._cipher.decrypt_all([frame.body for frame in encrypted])
+            for frame, plaintext in zip(encrypted, plaintexts, strict=True):
+                frame.plaintext = plaintext
+        for frame in frames:
+            if isinstance(frame, DataFrame):
+                _read_notices(frame, received_at, outputs)
+            else:
+                outputs.append(frame)
+        return outputs
+
+    def _read_frame(self, text: str) -> DataFrame | Unreadable:
         try:
-            records = split_records(plaintext, frame.count)
+            frame = read_data_frame(text)
+            if frame.tr_id != self._tr_id:
+                raise KXTProtocolError("data frame: of a TR that was not asked for")
+            if frame.encrypted and self._cipher is None:
+                raise KXTProtocolError("encrypted notice: no key is held")
         except KXTProtocolError as exc:
-            return [_unreadable(exc, plaintext)]
-        return [_read(record, received_at) for record in records]
+            return _unreadable(exc, text)
+        return frame
 
     def _receive_control(self, text: str) -> list[Output]:
-        message = read_control(text)
-        if isinstance(message, PingPong):
-            payload = text.encode("utf-8", errors="replace")
-            if len(payload) > _MAX_PONG:
-                raise KXTProtocolError("PINGPONG: longer than a pong can carry back")
-            return [Ping(payload, message.sent_at)]
-        words = quotable(message.msg1, self._hts_id, self._approval_key)
-        message = attrs.evolve(message, msg1=words)
-        advice = advice_for(message)
-        if advice is Advice.OK:
-            return self._receive_success(message)
+        try:
+            message = read_control(text)
+            if isinstance(message, PingPong):
+                return [_ping(message, text)]
+            words = quotable(message.msg1, self._hts_id, self._approval_key)
+            message = attrs.evolve(message, msg1=words)
+            advice = advice_for(message)
+            if advice is Advice.OK:
+                return self._receive_success(message)
+        except KXTProtocolError as exc:
+            return [_unreadable(exc, text)]
         return self._receive_refusal(message, advice)
 
     def _receive_success(self, reply: Reply) -> list[Output]:
@@ -234,11 +253,30 @@ def _cipher_of(reply: Reply) -> NoticeCipher:
     )
 
 
-def _read(record: list[str], received_at: datetime) -> Output:
+def _is_control(text: str) -> bool:
+    return text.startswith("{")
+
+
+def _ping(message: PingPong, text: str) -> Ping:
+    payload = text.encode("utf-8", errors="replace")
+    if len(payload) > _MAX_PONG:
+        raise KXTProtocolError("PINGPONG: longer than a pong can carry back")
+    return Ping(payload, message.sent_at)
+
+
+def _read_notices(frame: DataFrame, received_at: datetime, outputs: list[Output]) -> None:
     try:
-        return read_record(record, received_at)
+        if frame.plaintext is None:
+            raise damaged_notice()
+        records = split_records(frame.plaintext, frame.count)
     except KXTProtocolError as exc:
-        return _unreadable(exc, "^".join(record))
+        outputs.append(_unreadable(exc, frame.plaintext or frame.text))
+        return
+    for record in records:
+        try:
+            outputs.append(read_record(record, received_at))
+        except KXTProtocolError as exc:
+            outputs.append(_unreadable(exc, "^".join(record)))
 
 
 def _unreadable(exc: KXTProtocolError, raw: str) -> Unreadable:

@@ -14,6 +14,8 @@ the fields divided by the count give.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import attrs
 
 from kxt_trio.errors import KXTProtocolError
@@ -28,14 +30,22 @@ _COUNT_DIGITS = 3
 _MAX_WIDTH = 40
 
 
-@attrs.frozen
+@attrs.define
 class DataFrame:
-    """A data frame taken apart; ``body`` is as received, encrypted or not."""
+    """A data frame taken apart.
+
+    Attributes:
+        text: The frame, as received.
+        body: Its body, encrypted or not.
+        plaintext: The body in plain; None for an encrypted one until it is decrypted.
+    """
 
     encrypted: bool
     tr_id: str
     count: int
     body: str = attrs.field(repr=False)
+    text: str = attrs.field(repr=False)
+    plaintext: str | None = attrs.field(repr=False)
 
 
 def read_data_frame(text: str) -> DataFrame:
@@ -54,6 +64,12 @@ def read_data_frame(text: str) -> DataFrame:
             f"data frame: expected {_PARTS} parts between '|', got {len(parts)}"
         )
     flag, tr_id, count, body = parts
+    encrypted, records = _read_head(flag, tr_id, count)
+    return DataFrame(encrypted, tr_id, records, body, text, None if encrypted else body)
+
+
+@lru_cache(maxsize=64)
+def _read_head(flag: str, tr_id: str, count: str) -> tuple[bool, int]:
     if flag not in ("0", "1"):
         raise KXTProtocolError("data frame: expected the flag 0 or 1 at the start")
     if not tr_id:
@@ -62,7 +78,7 @@ def read_data_frame(text: str) -> DataFrame:
         raise KXTProtocolError(
             f"data frame: expected a count of up to {_COUNT_DIGITS} digits after the TR id"
         )
-    return DataFrame(flag == "1", tr_id, int(count), body)
+    return flag == "1", int(count)
 
 
 def split_records(plaintext: str, count: int) -> list[list[str]]:
@@ -73,6 +89,8 @@ def split_records(plaintext: str, count: int) -> list[list[str]]:
             hides a record behind another.
     """
     fields = plaintext.split("^")
+    if count == 1 and len(fields) <= _MAX_WIDTH:  # the only count ever seen on a notice
+        return [fields]
     if count < 1:
         raise KXTProtocolError("data frame: expected a count of at least 1, got 0")
     width, rest = divmod(len(fields), count)

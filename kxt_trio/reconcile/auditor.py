@@ -26,7 +26,17 @@ from kxt_trio.watched import Watched
 
 from .broker_clock import BrokerClock
 from .facts import Connected, Disconnected, Fact, Notice, Opening, Tick, Unreadable
-from .findings import Absorbed, Alarm, Correct, Deliver, Held, NeedSnapshot, Reason, Record
+from .findings import (
+    Absorbed,
+    Alarm,
+    Correct,
+    Deliver,
+    Finding,
+    Held,
+    NeedSnapshot,
+    Reason,
+    Record,
+)
 from .journal import Journal
 from .journal_records import JournalRecord
 from .ledger import Ledger
@@ -91,6 +101,8 @@ class Auditor:
         self._outbox: list[_Parcel] = []
         self._posted: Watched[bool] = Watched(False)
         self.verified: Watched[bool] = Watched(False)
+        self._received_at: datetime | None = None
+        self._arrived = (0.0, 0.0)
 
     async def load(self) -> None:
         """Go on from the journal; before anything else, if there is one."""
@@ -107,14 +119,22 @@ class Auditor:
 
     def take(self, event: FillEvent | OrderLifecycleEvent) -> None:
         """Count an event; it comes out again, when it is due, numbered."""
-        at = trio.current_time()
         if isinstance(event, FillEvent):
-            self._tell(self._translation.notice(event, at, self._wall(at)))
+            at, wall = self._arrival(event.received_at)
+            self._tell(self._translation.notice(event, at, wall))
             return
+        at = trio.current_time()
         seen = self._translation.order_seen(event, at)
         if seen is not None:
             self._tell(seen)
         self._send(None, event)
+
+    def _arrival(self, received_at: datetime | None) -> tuple[float, float]:
+        """The moment by trio's clock and the broker's; one for all that came together."""
+        if received_at is None or received_at is not self._received_at:
+            at = trio.current_time()
+            self._received_at, self._arrived = received_at, (at, self._wall(at))
+        return self._arrived
 
     def opening(self) -> None:
         """A link is being opened: the moment to ask for what was filled before."""
@@ -222,26 +242,34 @@ class Auditor:
     # The ledger
 
     def _tell(self, fact: Fact) -> None:
+        is_notice = is_plain = isinstance(fact, Notice)
         for finding in self._ledger.handle(fact):
-            match finding:
-                case Deliver():
-                    self._send(finding, self._translation.fill(finding))
-                case NeedSnapshot():
-                    self._question.set(finding)
-                case Correct():
-                    _log.warning("more or other than was filled had been delivered: corrected")
-                    self._send(finding, self._translation.correction(finding))
-                case Alarm():
-                    _log.warning("%s: order %s", finding.kind.value, finding.order)
-                case Held() | Absorbed():
-                    what = "held" if isinstance(finding, Held) else "absorbed"
-                    _log.info("a notice is %s: order %s", what, finding.notice.order)
-                case _:
-                    self._send(finding, None)
+            if isinstance(finding, Deliver):
+                self._send(finding, self._translation.fill(finding))
+            else:
+                is_plain = False
+                self._act_on(finding)
+        if is_plain:  # a live fill that went out at once changes nothing else
+            return
         if self._ledger.deadline != self._deadline.value:
             self._deadline.set(self._ledger.deadline)
-        if not isinstance(fact, Notice) and self._ledger.verified is not self.verified.value:
+        if not is_notice and self._ledger.verified is not self.verified.value:
             self.verified.set(self._ledger.verified)
+
+    def _act_on(self, finding: Finding) -> None:
+        match finding:
+            case NeedSnapshot():
+                self._question.set(finding)
+            case Correct():
+                _log.warning("more or other than was filled had been delivered: corrected")
+                self._send(finding, self._translation.correction(finding))
+            case Alarm():
+                _log.warning("%s: order %s", finding.kind.value, finding.order)
+            case Held() | Absorbed():
+                what = "held" if isinstance(finding, Held) else "absorbed"
+                _log.info("a notice is %s: order %s", what, finding.notice.order)
+            case _:
+                self._send(finding, None)
 
     def _send(self, record: Record | None, event: Audited | None) -> None:
         if self._journal is None:

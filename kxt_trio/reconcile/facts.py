@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from functools import lru_cache
 from typing import TypeAlias
 
 import attrs
@@ -59,6 +58,10 @@ def _normalised(number: str) -> str:
     return number.strip().lstrip("0").zfill(_NUMBER_WIDTH)
 
 
+def _written(order: OrderKey) -> str:
+    return f"{order.environment}.{order.account}.{order.trade_date:%Y%m%d}.{order.number}"
+
+
 @attrs.frozen(cache_hash=True)
 class OrderKey:
     """An order, unmistakably.
@@ -77,20 +80,18 @@ class OrderKey:
     account: str
     trade_date: date
     number: str = attrs.field(converter=_normalised)
+    #: It is part of every fill's id, and formatting a date is slow.
+    _text: str = attrs.field(
+        init=False, eq=False, repr=False, default=attrs.Factory(_written, takes_self=True)
+    )
 
     def __str__(self) -> str:
-        return _written(self)
+        return self._text
 
 
-@lru_cache(maxsize=8192)
-def _written(order: OrderKey) -> str:
-    """It is part of every fill's id, and formatting a date is slow."""
-    return f"{order.environment}.{order.account}.{order.trade_date:%Y%m%d}.{order.number}"
-
-
-@attrs.frozen
+@attrs.define
 class Notice:
-    """A live fill.
+    """A live fill.  One is made for each, and not being frozen makes that quicker.
 
     Attributes:
         order: The order that was filled.

@@ -39,9 +39,9 @@ def _interval_id(order: OrderKey, start: int, end: int, revision: int) -> str:
     return f"{order}.{start}-{end}{suffix}"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class Deliver:
-    """A fill: record it, then hand it to the user.
+    """A fill: record it, then hand it to the user.  Made for each, like a notice.
 
     Attributes:
         order: The order that was filled.

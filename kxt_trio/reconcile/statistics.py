@@ -66,13 +66,15 @@ class Counters:
 
     def count(self, finding: Finding) -> None:
         """Count a finding."""
-        match finding:
-            case Deliver(origin=FillOrigin.LIVE):
-                self.live += 1
-                if finding.fence is not None:
-                    self.released += 1
-            case Deliver():
+        if isinstance(finding, Deliver):  # nearly all are
+            if finding.origin is FillOrigin.RECOVERED:
                 self.recovered += 1
+                return
+            self.live += 1
+            if finding.fence is not None:
+                self.released += 1
+            return
+        match finding:
             case NeedSnapshot():
                 self.questions += 1
             case Held():

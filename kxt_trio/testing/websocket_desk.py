@@ -214,7 +214,8 @@ class WebsocketDesk:
     async def _read(self, link: Link, connection: trio.CancelScope) -> None:
         try:
             while True:
-                self._hear(await link.receive())
+                for text in await link.receive():
+                    self._hear(text)
         except KXTError:
             self._is_over = True
             if not self._is_closing:

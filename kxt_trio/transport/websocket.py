@@ -10,6 +10,8 @@ The only importer of trio_websocket.  What bites there (0.12.2, each with a test
   stream is ours and is closed forcefully, whatever happened before.
 * An oversize message throws away what was queued before it: nothing is queued, the
   reader hands each message over.
+* Its reader takes a scheduler's turn and twenty microseconds for each message: whole
+  texts go past it, by the :class:`~kxt_trio.transport.text_lane.TextLane`.
 """
 
 from __future__ import annotations
@@ -26,10 +28,11 @@ import trio_websocket
 from kxt_trio.errors import KXTConnectionError, KXTError, KXTProtocolError, KXTTimeoutError
 
 from .network import OpenStream
+from .text_lane import TextLane
+from .wire import Wire
 
 __all__ = ["Link", "accept_link", "connect_link"]
 
-_RECEIVE_BYTES = 64 * 1024
 _PORTS = {"ws": 80, "wss": 443}
 _Handshake: TypeAlias = Callable[
     [trio.Nursery, trio.abc.Stream], Awaitable[trio_websocket.WebSocketConnection]
@@ -40,13 +43,14 @@ class Link:
     """An open websocket: text messages in and out.
 
     Made by :func:`connect_link` or :func:`accept_link`, which run as long as it lives.
-    Messages received before the end are handed out before the end is told.
+    Messages received before the end are handed out before the end is told.  A client's
+    link reads while somebody receives, and not before; one task at a time may.
     """
 
     def __init__(
         self,
         websocket: trio_websocket.WebSocketConnection,
-        wire: _Wire,
+        wire: Wire,
         scope: trio.CancelScope,
     ) -> None:
         self._websocket = websocket
@@ -59,15 +63,20 @@ class Link:
         """When the last byte came in, on trio's clock."""
         return self._wire.last_received_at
 
-    async def receive(self) -> str:
-        """Return the next message.
+    async def receive(self) -> list[str]:
+        """Return the messages that have come, at least one; wait for it if need be.
+
+        Cancelled means that none was taken.
 
         Raises:
             KXTConnectionError: the connection is over; says why, as far as known.
         """
+        texts = await self._wire.receive_texts()
+        if texts:
+            return texts
         with self._mapped():
             message = await self._websocket.get_message()
-        return message if isinstance(message, str) else message.decode("utf-8", "replace")
+        return [message if isinstance(message, str) else message.decode("utf-8", "replace")]
 
     async def send(self, text: str) -> None:
         """Send a text message."""
@@ -85,7 +94,11 @@ class Link:
         self._scope.cancel(reason="the link was cut")
 
     async def aclose(self, code: int = 1000) -> None:
-        """Send a close frame and wait for the peer's.  Has no bound of its own."""
+        """Send a close frame and wait for the peer's; nobody may be receiving.
+
+        Has no bound of its own.
+        """
+        self._wire.end_lane()
         await self._websocket.aclose(code)
 
     @contextmanager
@@ -128,7 +141,8 @@ async def connect_link(
     handshake = partial(_client_handshake, peer, resource, max_message_size)
     try:
         with trio.fail_after(connect_timeout) as opening:
-            wire = _Wire(await _open(open_stream, host, port, tls))
+            stream = await _open(open_stream, host, port, tls)
+            wire = Wire(stream, TextLane(max_message_size))
 
             def opened(link: Link) -> None:
                 if opening.cancel_called:  # too late, and it must not be told by the link
@@ -158,7 +172,7 @@ async def accept_link(  # noqa: ASYNC128  # started() is handed on
     stream: trio.abc.Stream, *, task_status: trio.TaskStatus[Link]
 ) -> None:
     """Be the server on ``stream``; otherwise as :func:`connect_link`."""
-    await _run_link(_Wire(stream), _server_handshake, task_status.started)
+    await _run_link(Wire(stream), _server_handshake, task_status.started)
 
 
 async def _client_handshake(
@@ -175,7 +189,6 @@ async def _client_handshake(
         resource,
         message_queue_size=0,
         max_message_size=max_message_size,
-        receive_buffer_size=_RECEIVE_BYTES,
     )
 
 
@@ -186,7 +199,7 @@ async def _server_handshake(
     return await request.accept()
 
 
-async def _run_link(wire: _Wire, handshake: _Handshake, opened: Callable[[Link], None]) -> None:
+async def _run_link(wire: Wire, handshake: _Handshake, opened: Callable[[Link], None]) -> None:
     link: Link | None = None
     watch = trio.CancelScope()
     try:
@@ -209,7 +222,7 @@ async def _run_link(wire: _Wire, handshake: _Handshake, opened: Callable[[Link],
         await trio.aclose_forcefully(wire)
 
 
-async def _fail_at_end(wire: _Wire, watch: trio.CancelScope) -> None:
+async def _fail_at_end(wire: Wire, watch: trio.CancelScope) -> None:
     with watch:
         await wire.ended.wait()
         raise KXTConnectionError("the connection ended during the handshake")
@@ -226,34 +239,3 @@ def _describe(faults: ExceptionGroup[Exception]) -> KXTError:
         if not isinstance(exc, KXTError):
             return KXTProtocolError("the peer sent what is not websocket")
     return KXTConnectionError("the connection ended during the handshake")
-
-
-class _Wire(trio.abc.Stream):
-    """A byte stream that knows when it was last heard of, and whether it has ended."""
-
-    def __init__(self, stream: trio.abc.Stream) -> None:
-        self._stream = stream
-        self.last_received_at: float = trio.current_time()
-        self.ended: trio.Event = trio.Event()
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        try:
-            data = await self._stream.receive_some(max_bytes)
-        except trio.BrokenResourceError:
-            self.ended.set()
-            raise
-        if data:
-            self.last_received_at = trio.current_time()
-        else:
-            self.ended.set()
-        return data
-
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        await self._stream.send_all(data)
-
-    async def wait_send_all_might_not_block(self) -> None:
-        await self._stream.wait_send_all_might_not_block()
-
-    async def aclose(self) -> None:
-        self.ended.set()
-        await self._stream.aclose()

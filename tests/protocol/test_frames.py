@@ -5,12 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kxt_trio.errors import KXTProtocolError
-from kxt_trio.protocol.frames import DataFrame, read_data_frame, split_records
+from kxt_trio.protocol.frames import read_data_frame, split_records
 
 
 def test_plain_and_encrypted() -> None:
-    assert read_data_frame("0|H0STCNT0|002|a^b") == DataFrame(False, "H0STCNT0", 2, "a^b")
-    assert read_data_frame("1|H0STCNI0|001|aGk=") == DataFrame(True, "H0STCNI0", 1, "aGk=")
+    plain = read_data_frame("0|H0STCNT0|002|a^b")
+    assert not plain.encrypted
+    assert (plain.tr_id, plain.count, plain.body, plain.plaintext) == ("H0STCNT0", 2, "a^b", "a^b")
+    encrypted = read_data_frame("1|H0STCNI0|001|aGk=")
+    assert encrypted.encrypted
+    assert (encrypted.count, encrypted.body, encrypted.plaintext) == (1, "aGk=", None)
 
 
 def test_a_bar_in_the_body_stays_in_the_body() -> None:

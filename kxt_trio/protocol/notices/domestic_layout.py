@@ -20,97 +20,100 @@ any other width gives what fields 0 to 17 hold, and no tail.
 from __future__ import annotations
 
 import re
-from decimal import Decimal
-from enum import IntEnum
-from functools import lru_cache
-from typing import NamedTuple
+from operator import itemgetter
 
 from kxt_trio.models import Venue
 
-from .fields import limit_price
+from .fields import Place
 
-__all__ = ["PREFIX_WIDTH", "Field", "Tail", "read_tail"]
+__all__ = ["PREFIX_WIDTH", "Field", "order_fields", "venue_of"]
 
 
-class Field(IntEnum):
+class Field:
     """The places that all layouts share."""
 
-    CUST_ID = 0
-    ACNT_NO = 1
-    ODER_NO = 2
-    OODER_NO = 3
-    SELN_BYOV_CLS = 4
-    RCTF_CLS = 5
-    ODER_KIND = 6
-    ODER_COND = 7
-    STCK_SHRN_ISCD = 8
-    CNTG_QTY = 9
-    CNTG_UNPR = 10
-    STCK_CNTG_HOUR = 11
-    RFUS_YN = 12
-    CNTG_YN = 13
-    ACPT_YN = 14
-    BRNC_NO = 15
-    ODER_QTY = 16
-    ACNT_NAME = 17
+    CUST_ID = Place(0)
+    ACNT_NO = Place(1)
+    ODER_NO = Place(2)
+    OODER_NO = Place(3)
+    SELN_BYOV_CLS = Place(4)
+    RCTF_CLS = Place(5)
+    ODER_KIND = Place(6)
+    ODER_COND = Place(7)
+    STCK_SHRN_ISCD = Place(8)
+    CNTG_QTY = Place(9)
+    CNTG_UNPR = Place(10)
+    STCK_CNTG_HOUR = Place(11)
+    RFUS_YN = Place(12)
+    CNTG_YN = Place(13)
+    ACPT_YN = Place(14)
+    BRNC_NO = Place(15)
+    ODER_QTY = Place(16)
+    ACNT_NAME = Place(17)
 
 
-class _Real(IntEnum):
+class _Real:
     """Places in the tail of a real account's record."""
 
-    ORD_EXG_GB = 19
-    CNTG_ISNM40 = 24
-    ODER_PRC = 25
+    ORD_EXG_GB = Place(19)
+    CNTG_ISNM40 = Place(24)
+    ODER_PRC = Place(25)
 
 
-class _Short(IntEnum):
+class _Short:
     """Places in the tail of the packed and the old layout."""
 
-    PACKED = 18
-    CNTG_ISNM40 = 21
-    ODER_PRC = 22
+    PACKED = Place(18)
+    CNTG_ISNM40 = Place(21)
+    ODER_PRC = Place(22)
 
 
 #: Fields that stand in the same place in every layout.
-PREFIX_WIDTH = len(Field)
+PREFIX_WIDTH = Field.ACNT_NAME + 1
 
 _REAL_WIDTH = 26
 _SHORT_WIDTH = 23
 _VENUES = {"1": Venue.KRX, "2": Venue.NXT, "3": Venue.SOR_KRX, "4": Venue.SOR_NXT}
-
-
-class Tail(NamedTuple):
-    """What the layouts keep in different places."""
-
-    venue: Venue | str | None
-    name: str | None
-    order_price: Decimal | None
-
-
-def read_tail(fields: list[str]) -> Tail:
-    """Read what a record of this width has after the common fields."""
-    if len(fields) >= _REAL_WIDTH:
-        exchange = fields[_Real.ORD_EXG_GB]
-        return Tail(
-            _VENUES.get(exchange, exchange) or None,
-            fields[_Real.CNTG_ISNM40].strip() or None,
-            limit_price(fields, _Real.ODER_PRC),
-        )
-    if len(fields) == _SHORT_WIDTH:
-        return Tail(
-            _packed_venue(fields[_Short.PACKED]),
-            fields[_Short.CNTG_ISNM40].strip() or None,
-            limit_price(fields, _Short.ODER_PRC),
-        )
-    return Tail(None, None, None)
-
 
 # Trigger price (9), exchange (1), popup (1) and filler (3) without separators, in the
 # slot that held a 14-byte name in the old layout; a name does not match.
 _PACKED = re.compile(r"[0-9]{0,9}\s*([1-4])[YN]\s*")
 
 
-@lru_cache(maxsize=256)
-def _packed_venue(slot: str) -> Venue | None:
-    match = _PACKED.fullmatch(slot)
-    return _VENUES[match[1]] if match else None
+#: What a record says of its order, before the tail.
+_ORDER = (
+    Field.ACNT_NO,
+    Field.ODER_NO,
+    Field.OODER_NO,
+    Field.SELN_BYOV_CLS,
+    Field.STCK_SHRN_ISCD,
+    Field.ODER_QTY,
+)
+_take_order = itemgetter(*_ORDER)
+_take_real = itemgetter(*_ORDER, _Real.CNTG_ISNM40, _Real.ODER_PRC, _Real.ORD_EXG_GB)
+_take_short = itemgetter(*_ORDER, _Short.CNTG_ISNM40, _Short.ODER_PRC)
+
+
+def order_fields(fields: list[str]) -> tuple[str, ...]:
+    """Return the fields that describe the order, from wherever this layout has them.
+
+    They are :data:`Field.ACNT_NO`, ``ODER_NO``, ``OODER_NO``, ``SELN_BYOV_CLS``,
+    ``STCK_SHRN_ISCD``, ``ODER_QTY``; the instrument's name, the order's price and the
+    exchange, each empty where the layout has none.
+    """
+    width = len(fields)
+    if width >= _REAL_WIDTH:
+        return _take_real(fields)
+    if width == _SHORT_WIDTH:
+        return (*_take_short(fields), _packed_exchange(fields[_Short.PACKED]))
+    return (*_take_order(fields), "", "", "")
+
+
+def venue_of(exchange: str) -> Venue | str | None:
+    """Read the exchange's code; one that is not known stays the text it is."""
+    return _VENUES.get(exchange, exchange) or None
+
+
+def _packed_exchange(slot: str) -> str:
+    packed = _PACKED.fullmatch(slot)
+    return packed[1] if packed else ""

@@ -20,12 +20,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from decimal import Decimal
 from functools import lru_cache
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from kxt_trio.errors import KXTProtocolError
 from kxt_trio.models import (
     KST,
+    AccountSummary,
     CancelReason,
     ExecutionReport,
     FillEvent,
@@ -40,12 +42,14 @@ from kxt_trio.models import (
     ProviderOrderRef,
     Side,
     TimeInForce,
+    Venue,
 )
 from kxt_trio.models.values import PROVIDER
 
-from .domestic_layout import PREFIX_WIDTH, Field, read_tail
+from .domestic_layout import PREFIX_WIDTH, Field, order_fields, venue_of
 from .fields import (
     account,
+    limit_price,
     number,
     number_or_none,
     occurred_at,
@@ -92,21 +96,21 @@ def read_record(fields: list[str], received_at: datetime) -> FillEvent | OrderLi
 
 
 def _fill(fields: list[str], received_at: datetime) -> FillEvent:
-    tail = read_tail(fields)
+    terms = _read_terms(*order_fields(fields))
     return FillEvent(
         report=ExecutionReport(
             execution_id=None,
-            order_ref=_order_ref(fields),
-            occurred_at=occurred_at(fields, Field.STCK_CNTG_HOUR, received_at),
-            price=positive_number(fields, Field.CNTG_UNPR),
-            quantity=positive_number(fields, Field.CNTG_QTY),
+            order_ref=terms.order_ref,
+            occurred_at=_occurred_at(fields, received_at),
+            price=positive_number(fields[Field.CNTG_UNPR], Field.CNTG_UNPR),
+            quantity=positive_number(fields[Field.CNTG_QTY], Field.CNTG_QTY),
         ),
-        instrument=_instrument(symbol(fields, Field.STCK_SHRN_ISCD), tail.name),
-        side=_known(_SIDES, fields[Field.SELN_BYOV_CLS]),
-        order_quantity=number_or_none(fields, Field.ODER_QTY),
-        order_price=tail.order_price,
-        venue=tail.venue,
-        account=account(fields, Field.ACNT_NO),
+        instrument=terms.instrument,
+        side=terms.side,
+        order_quantity=terms.order_quantity,
+        order_price=terms.order_price,
+        venue=terms.venue,
+        account=terms.account,
         received_at=received_at,
         raw=_without_private(fields),
     )
@@ -158,46 +162,74 @@ def _reader_of(*flags: str) -> _Read:
 
 
 def _lifecycle(fields: list[str], received_at: datetime) -> dict[str, Any]:
-    tail = read_tail(fields)
+    terms = _read_terms(*order_fields(fields))
     return {
-        "order_ref": _order_ref(fields),
-        "instrument": _instrument(symbol(fields, Field.STCK_SHRN_ISCD), tail.name),
-        "occurred_at": occurred_at(fields, Field.STCK_CNTG_HOUR, received_at),
-        "quantity": number(fields, Field.CNTG_QTY),
-        "price": number(fields, Field.CNTG_UNPR) or None,
-        "side": _known(_SIDES, fields[Field.SELN_BYOV_CLS]),
+        "order_ref": terms.order_ref,
+        "instrument": terms.instrument,
+        "occurred_at": _occurred_at(fields, received_at),
+        "quantity": number(fields[Field.CNTG_QTY], Field.CNTG_QTY),
+        "price": number(fields[Field.CNTG_UNPR], Field.CNTG_UNPR) or None,
+        "side": terms.side,
         "order_type": _known(_ORDER_TYPES, fields[Field.ODER_KIND]),
         "time_in_force": _known(_TIMES_IN_FORCE, fields[Field.ODER_COND]),
-        "order_quantity": number_or_none(fields, Field.ODER_QTY),
-        "venue": tail.venue,
-        "account": account(fields, Field.ACNT_NO),
+        "order_quantity": terms.order_quantity,
+        "venue": terms.venue,
+        "account": terms.account,
         "received_at": received_at,
         "raw": _without_private(fields),
     }
 
 
-def _order_ref(fields: list[str]) -> ProviderOrderRef:
-    return _known_order_ref(*fields[Field.ACNT_NO : Field.OODER_NO + 1])
+class _Terms(NamedTuple):
+    """What a notice says of its order."""
+
+    order_ref: ProviderOrderRef
+    instrument: InstrumentRef
+    account: AccountSummary
+    side: Side | str | None
+    order_quantity: Decimal | None
+    order_price: Decimal | None
+    venue: Venue | str | None
 
 
-# Orders and instruments come back with every partial fill, and nothing can change them.
-
-
+# They come again with every partial fill, and nothing can change them: read once.
 @lru_cache(maxsize=4096)
-def _known_order_ref(*fields_from_account: str) -> ProviderOrderRef:
-    fields = ["", *fields_from_account]
-    order_id = order_number(fields, Field.ODER_NO)
-    return ProviderOrderRef(
-        provider=PROVIDER,
-        order_id=order_id,
-        original_order_id=original_order_number(fields, Field.OODER_NO, order_id),
-        account_id=account(fields, Field.ACNT_NO).account_id,
+def _read_terms(
+    account_no: str,
+    order_no: str,
+    original_no: str,
+    side: str,
+    code: str,
+    order_quantity: str,
+    name: str,
+    order_price: str,
+    exchange: str,
+) -> _Terms:
+    whose = account(account_no, Field.ACNT_NO)
+    order_id = order_number(order_no, Field.ODER_NO)
+    return _Terms(
+        ProviderOrderRef(
+            provider=PROVIDER,
+            order_id=order_id,
+            original_order_id=original_order_number(original_no, Field.OODER_NO, order_id),
+            account_id=whose.account_id,
+        ),
+        _instrument(symbol(code, Field.STCK_SHRN_ISCD), name.strip() or None),
+        whose,
+        _known(_SIDES, side),
+        number_or_none(order_quantity),
+        limit_price(order_price),
+        venue_of(exchange),
     )
 
 
 @lru_cache(maxsize=4096)
 def _instrument(code: str, name: str | None) -> InstrumentRef:
     return InstrumentRef(code, name)
+
+
+def _occurred_at(fields: list[str], received_at: datetime) -> datetime:
+    return occurred_at(fields[Field.STCK_CNTG_HOUR], Field.STCK_CNTG_HOUR, received_at)
 
 
 def _action(fields: list[str]) -> OrderAction | str:
@@ -211,5 +243,5 @@ def _known(table: Mapping[str, _T], code: str) -> _T | str | None:
 
 
 def _without_private(fields: list[str]) -> tuple[str, ...]:
-    # HTS ID [0], account [1], the holder's name [17].
-    return ("", "", *fields[2:17], "", *fields[18:])
+    fields[Field.CUST_ID] = fields[Field.ACNT_NO] = fields[Field.ACNT_NAME] = ""
+    return tuple(fields)

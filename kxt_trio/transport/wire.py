@@ -1,0 +1,124 @@
+"""The byte stream under a websocket: ours, watched, and with a short cut for texts."""
+
+from __future__ import annotations
+
+import math
+
+import trio
+
+from .text_lane import TextLane
+
+__all__ = ["Wire"]
+
+#: What one read brings at most: some twenty notices, half a millisecond's work.  Fewer
+#: than a consumer takes in a row, so that a burst waits in the kernel and not here.
+_RECEIVE_BYTES = 8 * 1024
+
+_HEAD_END = b"\r\n\r\n"
+_SWITCHING = b"HTTP/1.1 101"
+
+
+class Wire(trio.abc.Stream):
+    """A byte stream that knows when it was last heard of, and whether it has ended.
+
+    The websocket library reads the handshake from it.  With a :class:`TextLane` the
+    consumer reads then, by :meth:`receive_texts`, and the library gets what is left over;
+    once the lane is over the library reads again.  Without a lane it always does.
+    """
+
+    def __init__(self, stream: trio.abc.Stream, lane: TextLane | None = None) -> None:
+        self._stream = stream
+        self._lane = lane
+        self._head = b""
+        self._surplus: bytes | bytearray = b""
+        self._hand_over, self._handed_over = trio.open_memory_channel[bytes](math.inf)
+        self.last_received_at: float = trio.current_time()
+        self.ended: trio.Event = trio.Event()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        """Give the library its bytes."""
+        if self._lane is None:
+            return await self._read(max_bytes)
+        if not self._head.endswith(_HEAD_END):
+            return await self._read_head(max_bytes)
+        try:
+            return await self._handed_over.receive()
+        except trio.EndOfChannel:
+            self._lane = None
+            return await self._read(max_bytes)
+
+    async def receive_texts(self) -> list[str]:
+        """Return the texts that came by the lane; none once it is over."""
+        lane = self._lane
+        if lane is None or lane.is_over:
+            return []
+        texts: list[str] = []
+        while not (texts or lane.is_over):
+            data = await self._next_bytes()
+            if not data:  # the library is to find out, and to say so
+                self.end_lane()
+                break
+            texts, others = lane.feed(data)
+            if others:
+                self._hand_over.send_nowait(others)
+            if lane.is_over:
+                self._hand_over.close()
+        return texts
+
+    def end_lane(self) -> None:
+        """Let the library read from now on; nobody may be in :meth:`receive_texts`."""
+        if self._lane is not None and not self._lane.is_over:
+            kept = self._lane.end() + self._surplus
+            if kept:
+                self._hand_over.send_nowait(kept)
+            self._hand_over.close()
+
+    async def _next_bytes(self) -> bytes | bytearray:
+        data, self._surplus = self._surplus, b""
+        if data:
+            await trio.lowlevel.checkpoint()
+            return data
+        try:
+            return await self._read(_RECEIVE_BYTES)
+        except Exception:  # noqa: BLE001  # the library, which reads next, meets it again
+            return b""
+
+    async def _read_head(self, max_bytes: int | None) -> bytes | bytearray:
+        """Read the answer to the handshake, and not a byte of what follows it."""
+        data = await self._read(max_bytes)
+        before = len(self._head)
+        self._head += data
+        if not data or not _SWITCHING.startswith(self._head[: len(_SWITCHING)]):
+            self._lane = None  # a refusal: the library reads its body, too
+            return data
+        end = self._head.find(_HEAD_END)
+        if end < 0:
+            return data
+        end += len(_HEAD_END)
+        self._head, self._surplus = self._head[:end], self._head[end:]
+        return data[: end - before]
+
+    async def _read(self, max_bytes: int | None) -> bytes | bytearray:
+        try:
+            data = await self._stream.receive_some(max_bytes)
+        except trio.BrokenResourceError:
+            self.ended.set()
+            raise
+        if data:
+            self.last_received_at = trio.current_time()
+        else:
+            self.ended.set()
+        return data
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send, as the stream below does."""
+        await self._stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Wait, as the stream below does."""
+        await self._stream.wait_send_all_might_not_block()
+
+    async def aclose(self) -> None:
+        """Close the stream below."""
+        self.ended.set()
+        await self._stream.aclose()
