@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from weakref import WeakValueDictionary
 
 import trio
@@ -14,9 +14,7 @@ import trio
 from .errors import KXTUnsupportedError, KXTValidationError
 from .journaled import JournaledFillStream, JournaledOutlet
 from .models import AccountSummary, FillUpdatesStreamRequest, OrderEventsStreamRequest
-from .reconcile.journal import Journal, open_journal
 from .scope import open_scope
-from .session import Session
 from .settings import (
     Credentials,
     Endpoints,
@@ -28,6 +26,10 @@ from .settings import (
 from .status import StreamState
 from .stream import FillOutlet, FillStream, OrderEventStream, OrderOutlet, note_failure
 from .transport.network import Network
+
+if TYPE_CHECKING:
+    from .reconcile.journal import Journal
+    from .session import Session
 
 __all__ = ["KISClient", "open_fill_stream", "open_order_event_stream"]
 
@@ -126,8 +128,14 @@ class KISClient:
 
     @asynccontextmanager
     async def _open(self) -> AsyncGenerator[Session]:
+        # With httpx, cattrs, AES and the ledger: half of all there is to import, and needed
+        # by whoever opens a client, not by whoever handles events or prints a help text.
+        from .session import Session  # noqa: PLC0415
+
         async with AsyncExitStack() as stack:
             if self._journal_path is not None and self._account is not None:
+                from .reconcile.journal import open_journal  # noqa: PLC0415  # SQLite
+
                 self._journal = await stack.enter_async_context(
                     open_journal(self._journal_path, offload=self._network.offload())
                 )

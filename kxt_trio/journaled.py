@@ -11,16 +11,18 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import trio
 
 from .errors import KXTJournalError
 from .models import AccountSummary, FillEvent
-from .reconcile.journal import Journal
 from .status import SessionStatus, StreamStatistics
 from .stream import FillStream, Offered, Outlet
+
+if TYPE_CHECKING:
+    from .reconcile.journal import Journal
 
 __all__ = ["JournaledFillStream", "JournaledOutlet"]
 

@@ -12,7 +12,7 @@ import math
 import operator
 from datetime import timedelta
 from functools import partial
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import trio
 
@@ -36,7 +36,6 @@ from .protocol.conversation import (
 from .protocol.notices import notice_tr_id
 from .protocol.refusals import Advice
 from .reconcile.auditor import Audited, Auditor
-from .reconcile.journal import Journal
 from .reconcile.preparation import audited_account, prepare_auditor
 from .reconnect import Loss, ReconnectPlan
 from .settings import Credentials, Endpoints, Reconciliation, StreamPolicy
@@ -46,6 +45,9 @@ from .transport.network import Network
 from .transport.rest import RestClient, open_rest_client
 from .transport.websocket import Link, connect_link
 from .watched import Watched
+
+if TYPE_CHECKING:
+    from .reconcile.journal import Journal
 
 __all__ = ["Session"]
 

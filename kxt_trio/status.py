@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import attrs
 
-from .reconcile.auditor import Auditor
-from .transport.websocket import Link
 from .watched import Watched
+
+if TYPE_CHECKING:
+    from .reconcile.auditor import Auditor
+    from .transport.websocket import Link
 
 __all__ = ["SUBSCRIBED", "Gap", "SessionStatus", "StreamState", "StreamStatistics"]
 

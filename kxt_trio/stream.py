@@ -169,19 +169,18 @@ class EventStream(trio.abc.ReceiveChannel[_Event]):
     async def _next(self) -> _Event:
         # A turn of the scheduler costs more than a fill: while some wait, others get
         # theirs after every few.  A cancel is looked for each time.
-        buffer = self._outlet.buffer
+        buffer: trio.MemoryReceiveChannel[_Event] = self._outlet.buffer
         if self._in_a_row < _IN_A_ROW:
             await trio.lowlevel.checkpoint_if_cancelled()
             try:
-                event: _Event = buffer.receive_nowait()
+                event = buffer.receive_nowait()
             except trio.WouldBlock:
                 pass
             else:
                 self._in_a_row += 1
                 return event
         self._in_a_row = 0
-        event = await buffer.receive()
-        return event
+        return await buffer.receive()
 
     def receive_nowait(self) -> _Event:
         """Return the next event if there is one; otherwise as :meth:`receive`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .codes import CancelReason, FillOrigin, OrderAction, OrderType, Side, TimeInForce, Venue
 from .events import (
+    AnyEvent,
     Correction,
     ExecutionReport,
     FillEvent,
@@ -16,7 +17,7 @@ from .events import (
     OrderRejectedEvent,
 )
 from .requests import FillUpdatesStreamRequest, OrderEventsStreamRequest
-from .serial import AnyEvent, from_json, to_json
+from .serial import from_json, to_json
 from .values import KST, AccountSummary, InstrumentRef, ProviderOrderRef
 
 __all__ = [

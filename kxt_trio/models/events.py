@@ -18,6 +18,7 @@ from .codes import CancelReason, FillOrigin, OrderAction, OrderType, Side, TimeI
 from .values import AccountSummary, InstrumentRef, ProviderOrderRef
 
 __all__ = [
+    "AnyEvent",
     "Correction",
     "ExecutionReport",
     "FillEvent",
@@ -227,3 +228,14 @@ OrderLifecycleEvent: TypeAlias = (
 
 #: Everything the unified order stream delivers.
 OrderEvent: TypeAlias = FillNotificationEvent | OrderLifecycleEvent | Correction
+
+#: Every event that has a JSON form.
+AnyEvent: TypeAlias = (
+    FillEvent
+    | FillNotificationEvent
+    | OrderAcceptedEvent
+    | OrderAmendAckEvent
+    | OrderCancelAckEvent
+    | OrderRejectedEvent
+    | Correction
+)

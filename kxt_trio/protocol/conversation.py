@@ -162,17 +162,21 @@ class Conversation:
         """Read data frames; the encrypted ones are decrypted together, which is quicker."""
         outputs: list[Output] = []
         frames = [self._read_frame(text) for text in texts]
-        encrypted = [frame for frame in frames if isinstance(frame, DataFrame) and frame.encrypted]
-        if encrypted and self._cipher is not None:
-            plaintexts = self._cipher.decrypt_all([frame.body for frame in encrypted])
-            for frame, plaintext in zip(encrypted, plaintexts, strict=True):
-                frame.plaintext = plaintext
+        self._decrypt(
+            [frame for frame in frames if isinstance(frame, DataFrame) and frame.encrypted]
+        )
         for frame in frames:
             if isinstance(frame, DataFrame):
                 _read_notices(frame, received_at, outputs)
             else:
                 outputs.append(frame)
         return outputs
+
+    def _decrypt(self, frames: Sequence[DataFrame]) -> None:
+        if self._cipher is not None:
+            plaintexts = self._cipher.decrypt_all([frame.body for frame in frames])
+            for frame, plaintext in zip(frames, plaintexts, strict=True):
+                frame.plaintext = plaintext
 
     def _read_frame(self, text: str) -> DataFrame | Unreadable:
         try:

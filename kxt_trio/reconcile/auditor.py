@@ -14,7 +14,7 @@ import operator
 from collections.abc import Awaitable, Callable
 from datetime import date, datetime
 from functools import partial
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import attrs
 import trio
@@ -37,12 +37,14 @@ from .findings import (
     Reason,
     Record,
 )
-from .journal import Journal
 from .journal_records import JournalRecord
 from .ledger import Ledger
 from .records import from_plain, to_plain
 from .statistics import LedgerStatistics
 from .translation import Translation
+
+if TYPE_CHECKING:
+    from .journal import Journal
 
 __all__ = ["Ask", "Audited", "Auditor", "Emit"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import TYPE_CHECKING
 
 from kxt_trio.models import AccountSummary
 from kxt_trio.settings import Credentials, Endpoints, Reconciliation
@@ -13,10 +14,12 @@ from kxt_trio.transport.rest import RestClient
 
 from .account_tags import account_tag
 from .auditor import Auditor, Emit
-from .journal import Journal
 from .ledger import Ledger
 from .rules import LedgerPolicy
 from .translation import Translation
+
+if TYPE_CHECKING:
+    from .journal import Journal
 
 __all__ = ["audited_account", "prepare_auditor"]
 

@@ -18,10 +18,10 @@ from kxt_trio.models import KST
 from kxt_trio.offload import InThread, Offload
 from kxt_trio.settings import Credentials
 
-from .token_cache import TokenCache, disk_token_cache
-
 if TYPE_CHECKING:
     import httpx
+
+    from .token_cache import TokenCache
 
 __all__ = ["Network", "OpenStream", "open_tcp"]
 
@@ -46,6 +46,12 @@ def _kst_now() -> datetime:
     return datetime.now(KST)
 
 
+def _disk_token_cache(credentials: Credentials, address: str) -> TokenCache:
+    from .token_cache import disk_token_cache  # noqa: PLC0415  # with cattrs; see client
+
+    return disk_token_cache(credentials, address)
+
+
 @attrs.frozen(kw_only=True)
 class Network:
     """How the library reaches the world.  The default is the real one.
@@ -65,5 +71,5 @@ class Network:
     http_transport: httpx.AsyncBaseTransport | None = None
     now: Callable[[], datetime] = _kst_now
     random: random.Random = attrs.field(factory=random.Random)
-    token_cache: Callable[[Credentials, str], TokenCache] = disk_token_cache
+    token_cache: Callable[[Credentials, str], TokenCache] = _disk_token_cache
     offload: Callable[[], Offload] = InThread

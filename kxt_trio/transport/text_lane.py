@@ -24,7 +24,7 @@ from __future__ import annotations
 __all__ = ["TextLane"]
 
 _TEXT = 0x81  # FIN, no reserved bit, opcode 1
-_CONTROL = (0x89, 0x8A)  # ping and pong, which have to come in one frame
+_WHOLE = (_TEXT, 0x89, 0x8A)  # as are ping and pong
 _SHORT = 125
 _TWO_BYTES = 126  # the length stands in the next two bytes
 _HEAD, _LONG_HEAD = 2, 4
@@ -53,17 +53,14 @@ class TextLane:
         rest = self._rest + data
         at, end = 0, len(rest)
         while end - at >= _HEAD:
-            first, size = rest[at], rest[at + 1]
-            begin = at + _HEAD
-            if size == _TWO_BYTES:
+            first, size, begin = rest[at], rest[at + 1], at + _HEAD
+            is_odd = size > _SHORT or first not in _WHOLE
+            if size == _TWO_BYTES and first == _TEXT:
                 if end - at < _LONG_HEAD:
                     break
-                size = rest[at + 2] << 8 | rest[at + 3]
-                begin = at + _LONG_HEAD
-                if not _SHORT < size <= self._limit:
-                    self.is_over = True
-                    break
-            elif size > min(_SHORT, self._limit):  # eight bytes of length, a mask, too long
+                size, begin = rest[at + 2] << 8 | rest[at + 3], at + _LONG_HEAD
+                is_odd = size <= _SHORT
+            if is_odd or size > self._limit:
                 self.is_over = True
                 break
             stop = begin + size
@@ -75,11 +72,8 @@ class TextLane:
                 except UnicodeDecodeError:
                     self.is_over = True
                     break
-            elif first in _CONTROL and begin - at == _HEAD:
-                others.append(rest[at:stop])
             else:
-                self.is_over = True
-                break
+                others.append(rest[at:stop])
             at = stop
         self._rest = rest[at:]
         if self.is_over:

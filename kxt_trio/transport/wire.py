@@ -50,38 +50,37 @@ class Wire(trio.abc.Stream):
     async def receive_texts(self) -> list[str]:
         """Return the texts that came by the lane; none once it is over."""
         lane = self._lane
-        if lane is None or lane.is_over:
-            return []
-        texts: list[str] = []
-        while not (texts or lane.is_over):
+        while lane is not None and not lane.is_over:
             data = await self._next_bytes()
             if not data:  # the library is to find out, and to say so
                 self.end_lane()
                 break
             texts, others = lane.feed(data)
-            if others:
-                self._hand_over.send_nowait(others)
-            if lane.is_over:
-                self._hand_over.close()
-        return texts
+            self._pass_on(others)
+            if texts:
+                return texts
+        return []  # noqa: ASYNC910  # the caller asks the library then, and waits there
 
     def end_lane(self) -> None:
         """Let the library read from now on; nobody may be in :meth:`receive_texts`."""
         if self._lane is not None and not self._lane.is_over:
-            kept = self._lane.end() + self._surplus
-            if kept:
-                self._hand_over.send_nowait(kept)
+            self._pass_on(self._lane.end() + self._surplus)
+
+    def _pass_on(self, data: bytes) -> None:
+        if data:
+            self._hand_over.send_nowait(data)
+        if self._lane is None or self._lane.is_over:
             self._hand_over.close()
 
     async def _next_bytes(self) -> bytes | bytearray:
-        data, self._surplus = self._surplus, b""
-        if data:
+        if self._surplus:
             await trio.lowlevel.checkpoint()
-            return data
+            surplus, self._surplus = self._surplus, b""
+            return surplus
         try:
             return await self._read(_RECEIVE_BYTES)
         except Exception:  # noqa: BLE001  # the library, which reads next, meets it again
-            return b""
+            return b""  # noqa: ASYNC910  # it has
 
     async def _read_head(self, max_bytes: int | None) -> bytes | bytearray:
         """Read the answer to the handshake, and not a byte of what follows it."""

@@ -20,13 +20,15 @@ any other width gives what fields 0 to 17 hold, and no tail.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from operator import itemgetter
+from typing import Any, TypeAlias
 
 from kxt_trio.models import Venue
 
 from .fields import Place
 
-__all__ = ["PREFIX_WIDTH", "Field", "order_fields", "venue_of"]
+__all__ = ["PREFIX_WIDTH", "Field", "OrderFields", "order_fields", "venue_of"]
 
 
 class Field:
@@ -80,7 +82,10 @@ _VENUES = {"1": Venue.KRX, "2": Venue.NXT, "3": Venue.SOR_KRX, "4": Venue.SOR_NX
 _PACKED = re.compile(r"[0-9]{0,9}\s*([1-4])[YN]\s*")
 
 
-#: What a record says of its order, before the tail.
+#: ``ACNT_NO, ODER_NO, OODER_NO, SELN_BYOV_CLS, STCK_SHRN_ISCD, ODER_QTY``, the name of
+#: the instrument, the price and the exchange of the order; empty what a layout lacks.
+OrderFields: TypeAlias = tuple[str, str, str, str, str, str, str, str, str]
+
 _ORDER = (
     Field.ACNT_NO,
     Field.ODER_NO,
@@ -89,21 +94,21 @@ _ORDER = (
     Field.STCK_SHRN_ISCD,
     Field.ODER_QTY,
 )
-_take_order = itemgetter(*_ORDER)
-_take_real = itemgetter(*_ORDER, _Real.CNTG_ISNM40, _Real.ODER_PRC, _Real.ORD_EXG_GB)
-_take_short = itemgetter(*_ORDER, _Short.CNTG_ISNM40, _Short.ODER_PRC)
+_take_order: Callable[[list[str]], Any] = itemgetter(*_ORDER)
+_take_real: Callable[[list[str]], Any] = itemgetter(
+    *_ORDER, _Real.CNTG_ISNM40, _Real.ODER_PRC, _Real.ORD_EXG_GB
+)
+_take_short: Callable[[list[str]], Any] = itemgetter(
+    *_ORDER, _Short.CNTG_ISNM40, _Short.ODER_PRC
+)
 
 
-def order_fields(fields: list[str]) -> tuple[str, ...]:
-    """Return the fields that describe the order, from wherever this layout has them.
-
-    They are :data:`Field.ACNT_NO`, ``ODER_NO``, ``OODER_NO``, ``SELN_BYOV_CLS``,
-    ``STCK_SHRN_ISCD``, ``ODER_QTY``; the instrument's name, the order's price and the
-    exchange, each empty where the layout has none.
-    """
+def order_fields(fields: list[str]) -> OrderFields:
+    """Return what a record says of its order, from wherever this layout has it."""
     width = len(fields)
     if width >= _REAL_WIDTH:
-        return _take_real(fields)
+        found: OrderFields = _take_real(fields)
+        return found
     if width == _SHORT_WIDTH:
         return (*_take_short(fields), _packed_exchange(fields[_Short.PACKED]))
     return (*_take_order(fields), "", "", "")

@@ -46,7 +46,7 @@ from kxt_trio.models import (
 )
 from kxt_trio.models.values import PROVIDER
 
-from .domestic_layout import PREFIX_WIDTH, Field, order_fields, venue_of
+from .domestic_layout import PREFIX_WIDTH, Field, OrderFields, order_fields, venue_of
 from .fields import (
     account,
     limit_price,
@@ -96,7 +96,7 @@ def read_record(fields: list[str], received_at: datetime) -> FillEvent | OrderLi
 
 
 def _fill(fields: list[str], received_at: datetime) -> FillEvent:
-    terms = _read_terms(*order_fields(fields))
+    terms = _read_terms(order_fields(fields))
     return FillEvent(
         report=ExecutionReport(
             execution_id=None,
@@ -162,7 +162,7 @@ def _reader_of(*flags: str) -> _Read:
 
 
 def _lifecycle(fields: list[str], received_at: datetime) -> dict[str, Any]:
-    terms = _read_terms(*order_fields(fields))
+    terms = _read_terms(order_fields(fields))
     return {
         "order_ref": terms.order_ref,
         "instrument": terms.instrument,
@@ -194,17 +194,8 @@ class _Terms(NamedTuple):
 
 # They come again with every partial fill, and nothing can change them: read once.
 @lru_cache(maxsize=4096)
-def _read_terms(
-    account_no: str,
-    order_no: str,
-    original_no: str,
-    side: str,
-    code: str,
-    order_quantity: str,
-    name: str,
-    order_price: str,
-    exchange: str,
-) -> _Terms:
+def _read_terms(texts: OrderFields) -> _Terms:
+    account_no, order_no, original_no, side, code, order_quantity, name, price, exchange = texts
     whose = account(account_no, Field.ACNT_NO)
     order_id = order_number(order_no, Field.ODER_NO)
     return _Terms(
@@ -218,7 +209,7 @@ def _read_terms(
         whose,
         _known(_SIDES, side),
         number_or_none(order_quantity),
-        limit_price(order_price),
+        limit_price(price),
         venue_of(exchange),
     )
 
