@@ -193,12 +193,14 @@ class Auditor:
 
     async def _keep_time(self) -> None:
         while True:
-            deadline = self._ledger.deadline
+            deadline = self._deadline.value
             with trio.move_on_at(deadline):
                 await self._deadline.wait(partial(operator.ne, deadline))
+                continue
             at = trio.current_time()
-            if at >= self._ledger.deadline:
+            if at >= self._ledger.deadline:  # a slow notice may have put it off
                 self._tell(Tick(at, self._wall(at)))
+            self._deadline.set(self._ledger.deadline)
 
     async def _keep_asking(self) -> None:
         pause = _RETRY_FIRST
