@@ -80,6 +80,8 @@ async def open_rest_client(
         client = httpx.AsyncClient(
             base_url=base_url,
             transport=transport,
+            # Without TLS there is nobody to trust, and the store of those is slow to load.
+            verify=not base_url.startswith("http://"),
             timeout=timeout,
             limits=httpx.Limits(max_connections=_CONNECTIONS),
         )

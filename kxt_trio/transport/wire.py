@@ -12,7 +12,7 @@ __all__ = ["Wire"]
 
 #: What one read brings at most: some twenty notices, half a millisecond's work.  Fewer
 #: than a consumer takes in a row, so that a burst waits in the kernel and not here.
-_RECEIVE_BYTES = 8 * 1024
+_RECEIVE_BYTES = 6 * 1024
 
 _HEAD_END = b"\r\n\r\n"
 _SWITCHING = b"HTTP/1.1 101"

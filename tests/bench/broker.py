@@ -50,7 +50,7 @@ class Broker:
 
     def __init__(self, spec: dict[str, Any]) -> None:
         self.spec = spec
-        self.totals = Totals()
+        self.totals = Totals(spec["cycles"])
         self.subscribed_at = 0
         self.sent_at = array("q")
         self.pinged_at: deque[int] = deque()
@@ -65,7 +65,8 @@ class Broker:
         count = self.spec["fills"] + 1
         rate = self.spec["rate"] if self.spec["mode"] == "paced" else None
         lead = timedelta(seconds=count * _ENCODING + _CLIENT_STARTS)
-        texts = notices(count, self.spec["layout"], datetime.now(KST) + lead, rate)
+        first_at = datetime.now(KST) + lead
+        texts = notices(count, self.spec["layout"], first_at, rate, self.spec["cycles"])
         return [frame(text.encode()) for text in texts]
 
     def serve(self, listener: socket.socket) -> None:

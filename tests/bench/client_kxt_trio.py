@@ -12,9 +12,12 @@ from meter import Meter, combined, finish, meters, peak_rss, prepare, read_frame
 
 from kxt_trio import KST, Endpoints, FillStream, KISClient, Reconciliation, StreamPolicy
 
+#: Messages that one read of a busy link brings.
+_TOGETHER = 28
+
 
 def decode(spec: dict[str, Any]) -> dict[str, Any]:
-    """As its connection does with every message."""
+    """As its connection does: with all that one read brings, and with one that comes alone."""
     import json
 
     from kxt_trio.protocol.conversation import Conversation
@@ -26,11 +29,15 @@ def decode(spec: dict[str, Any]) -> dict[str, Any]:
     body = {"rt_cd": "0", "msg_cd": "OPSP0000", "msg1": "SUBSCRIBE SUCCESS", "output": keys}
     conversation.receive(json.dumps({"header": header, "body": body}), datetime.now(KST))
 
-    def to_fill(text: str) -> Any:
-        (fill,) = conversation.receive(text, datetime.now(KST))
-        return fill.report.quantity  # type: ignore[union-attr]
+    def to_fills(texts: list[str]) -> Any:
+        fills: list[Any] = conversation.receive_all(texts, datetime.now(KST))
+        return sum(fill.report.quantity for fill in fills)
 
-    return time_decoding(to_fill, frames, spec["warm_up"])
+    alone = time_decoding(lambda text: to_fills([text]), frames, spec["warm_up"])
+    return {
+        **time_decoding(to_fills, frames, spec["warm_up"], _TOGETHER),
+        "alone_us": alone["us"],
+    }
 
 
 def make_client(spec: dict[str, Any]) -> KISClient:

@@ -20,7 +20,11 @@ NAMES = (OURS, UNAUDITED, JOURNALED, KXT, PYTHON_KIS)
 PEERS = {KXT: "kxt==0.2.0", PYTHON_KIS: "python-kis==2.1.6"}
 #: What they import and do not declare.
 UNDECLARED = {PYTHON_KIS: ("typing_extensions",)}
-IMPORTS = {OURS: "import kxt_trio", KXT: "import kxt", PYTHON_KIS: "import pykis"}
+IMPORTS = {
+    OURS: "from kxt_trio import open_fill_stream",
+    KXT: "from kxt import KISClient",
+    PYTHON_KIS: "from pykis import PyKis",
+}
 
 #: Each reads no other than this.
 WIRES = {

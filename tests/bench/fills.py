@@ -17,8 +17,7 @@ TR_ID = "H0STCNI0"
 #: Layouts that a client may be able to read.
 REAL, PLAIN, OLD = "real", "plain", "old"
 
-#: An order of 1000 shares is filled in 50 parts.
-ORDER_SHARES = 1000
+#: An order of 1000 shares is filled in 50 parts, one of ``cycles`` thousand in as many more.
 PARTS = (5, 10, 15, 20, 50, 30, 25, 20, 15, 10) * 5
 
 #: So many orders are filled at the same time.
@@ -42,6 +41,11 @@ class Order:
     """An order; everything about it follows from its place."""
 
     place: int
+    cycles: int = 1
+
+    @property
+    def shares(self) -> int:
+        return sum(PARTS) * self.cycles
 
     @property
     def order_id(self) -> str:
@@ -77,18 +81,18 @@ class Fill:
     price: int
 
 
-def fill_at(index: int) -> Fill:
+def fill_at(index: int, cycles: int = 1) -> Fill:
     """Return the fill with this number; the same in every run."""
-    group, rest = divmod(index, _AT_ONCE * len(PARTS))
+    group, rest = divmod(index, _AT_ONCE * len(PARTS) * cycles)
     part, lane = divmod(rest, _AT_ONCE)
-    order = Order(group * _AT_ONCE + lane)
+    order = Order(group * _AT_ONCE + lane, cycles)
     price = order.price + order.tick * ((index * 7 + part) % 20 - 10)
-    return Fill(order, PARTS[part], price)
+    return Fill(order, PARTS[part % len(PARTS)], price)
 
 
-def shares(fills: int) -> int:
+def shares(fills: int, cycles: int = 1) -> int:
     """Return how many shares the first ``fills`` fills have."""
-    return sum(fill_at(index).quantity for index in range(fills))
+    return sum(fill_at(index, cycles).quantity for index in range(fills))
 
 
 def record(fill: Fill, layout: str, clock: str) -> str:
@@ -111,7 +115,7 @@ def record(fill: Fill, layout: str, clock: str) -> str:
         "2",
         "2",
         "00950",
-        f"{ORDER_SHARES:09d}",
+        f"{order.shares:09d}",
         "홍길동",
     ]
     middle = [order.name[:7]] if layout == OLD else ["", "1", "Y", ""]

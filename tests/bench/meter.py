@@ -73,7 +73,35 @@ class BusyMeter(Meter):
         return super().take(quantity)
 
 
-METERS = {"burst": Meter, "latency": LatencyMeter, "drain": BusyMeter}
+class EnduranceMeter(Meter):
+    """Notes the memory at every tenth of the way."""
+
+    def __init__(self, spec: dict[str, Any]) -> None:
+        super().__init__(spec)
+        self._step = max(1, spec["fills"] // 10)
+        self.resident: list[int] = []
+
+    def take(self, quantity: Any) -> bool:
+        done = super().take(quantity)
+        if self.count % self._step == 0:
+            self.resident.append(_memory("VmRSS"))
+        return done
+
+    def report(self) -> dict[str, Any]:
+        return {**super().report(), "resident": self.resident}
+
+
+METERS = {
+    "burst": Meter,
+    "endurance": EnduranceMeter,
+    "latency": LatencyMeter,
+    "drain": BusyMeter,
+}
+    "burst": Meter,
+    "endurance": EnduranceMeter,
+    "latency": LatencyMeter,
+    "drain": BusyMeter,
+}
 
 
 def prepare() -> dict[str, Any]:
@@ -102,10 +130,14 @@ def combined(used: list[Meter]) -> dict[str, Any]:
 
 def peak_rss() -> int:
     """Return the most memory this process has had, in bytes."""
+    return _memory("VmHWM")
+
+
+def _memory(figure: str) -> int:
     status = Path("/proc/self/status")
     if status.exists():  # getrusage would count the parent's, from before the exec
         for line in status.read_text().splitlines():
-            if line.startswith("VmHWM:"):
+            if line.startswith(f"{figure}:"):
                 return int(line.split()[1]) * 1024
     import resource
 
@@ -118,14 +150,22 @@ def read_frames(path: str) -> tuple[dict[str, str], list[str]]:
     return json.loads(first), rest
 
 
-def time_decoding(decode: Any, frames: list[str], warm_up: int) -> dict[str, Any]:
-    """Call ``decode`` with every frame; it returns the quantity the user sees."""
-    for text in frames[:warm_up]:
-        decode(text)
+def time_decoding(
+    decode: Any, frames: list[str], warm_up: int, together: int = 1
+) -> dict[str, Any]:
+    """Call ``decode`` with every frame; it returns the quantity the user sees.
+
+    With ``together`` it gets so many in a list and returns the sum.
+    """
+    items: list[Any] = frames
+    if together > 1:
+        items = [frames[at : at + together] for at in range(0, len(frames), together)]
+    for item in items[: max(1, warm_up // together)]:
+        decode(item)
     shares = 0
     start = time.process_time_ns()
-    for text in frames:
-        shares += decode(text)
+    for item in items:
+        shares += decode(item)
     spent = time.process_time_ns() - start
     return {"us": spent / len(frames) / 1000, "shares": int(shares), "count": len(frames)}
 

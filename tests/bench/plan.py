@@ -30,6 +30,7 @@ MEASUREMENTS = (
     "leave",
     "floor",
     "growth",
+    "endurance",
 )
 
 
@@ -45,12 +46,14 @@ class Sizes:
     streams: tuple[int, ...] = (4, 16)
     growth: int = 10
     growth_rounds: int = 1
+    endurance: int = 1_000_000
+    endurance_cycles: int = 50
     imports: int = 3
 
 
 def quick(fills: int) -> Sizes:
     """Return sizes that show that everything runs, and no more."""
-    return Sizes(fills, paced=100, drain=200, streams=(4,), growth=2, imports=1)
+    return Sizes(fills, paced=100, drain=200, streams=(4,), growth=2, endurance=1000, imports=1)
 
 
 @dataclass
@@ -69,7 +72,7 @@ class Bench:
         """Measure everything once; who begins changes from round to round."""
         for name in self.wanted:
             takes_part = _TAKES_PART.get(name, _everybody)
-            if name == "growth" and number >= self.sizes.growth_rounds:
+            if name in ("growth", "endurance") and number >= self.sizes.growth_rounds:
                 continue
             for person in self._turn(number):
                 if takes_part(person):
@@ -101,6 +104,7 @@ class Bench:
             "measure": "burst",
             "fills": self.sizes.fills,
             "streams": 1,
+            "cycles": 1,
             "rate": self.sizes.rate,
             "work_us": self.sizes.work_us,
         }
@@ -111,7 +115,8 @@ class Bench:
     def _decode(self, person: Contestant) -> None:
         path = self.stage.write_frames(person.layout, self.sizes.fills)
         spec = {"measure": "decode", "frames": str(path), "warm_up": self.sizes.fills // 10}
-        self._note(person, decode_us=self.stage.run(person, spec)["us"])
+        seen = self.stage.run(person, spec)
+        self._note(person, decode_us=seen["us"], alone_us=seen.get("alone_us", seen["us"]))
 
     def _imports(self, person: Contestant) -> None:
         for _ in range(self.sizes.imports):
@@ -195,6 +200,19 @@ class Bench:
         )
         self._look_at(person, seen)
 
+    def _endurance(self, person: Contestant) -> None:
+        fills = self.sizes.endurance
+        spec = self._spec(measure="endurance", fills=fills, cycles=self.sizes.endurance_cycles)
+        seen = self.stage.measure(person, spec)
+        first, *_, last = seen["resident"]
+        self._note(
+            person,
+            early_rss_mib=first / _MIB,
+            late_rss_mib=last / _MIB,
+            endurance_us=seen["cpu_ns"] / fills / 1e3,
+        )
+        self._look_at(person, seen)
+
     def _floor(self, person: Contestant) -> None:
         path = self.stage.write_frames(REAL, self.sizes.fills)
         spec = {"frames": str(path), "warm_up": 100, "script": "client_floor.py"}
@@ -243,6 +261,7 @@ _TAKES_PART: dict[str, Callable[[Contestant], bool]] = {
     "leave": _ours,
     "floor": _ours,
     "growth": _grows,
+    "endurance": _ours,
 }
 
 

@@ -41,7 +41,7 @@ class Stage:
     patience: float = 120.0
     lead: float = 0.3
     cpus: tuple[int | None, int | None] = (None, None)
-    _shares: dict[int, int] = field(default_factory=dict)
+    _shares: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def measure(self, contestant: Contestant, spec: dict[str, Any]) -> dict[str, Any]:
         """Run a client against a broker of its own; return what both saw."""
@@ -51,7 +51,9 @@ class Stage:
             port = _read(broker, self.patience)["port"]
             report = self.run(contestant, {**spec, "port": port}, scratch)
             seen = _read(broker, self.patience)
-        if "shares" in report and report["shares"] != self._expected(spec["fills"]):
+        if "shares" in report and report["shares"] != self._expected(
+            spec["fills"], spec["cycles"]
+        ):
             raise BenchError(f"{contestant.name}: the fills do not add up")
         return {**report, **seen, "spawned_at": report["spawned_at"]}
 
@@ -86,7 +88,7 @@ class Stage:
 
     @contextmanager
     def _broker(self, spec: dict[str, Any]) -> Iterator[subprocess.Popen[str]]:
-        wanted = ("layout", "mode", "fills", "rate", "cpu", "lead")
+        wanted = ("layout", "mode", "fills", "cycles", "rate", "cpu", "lead")
         brief = {name: spec[name] for name in wanted} | {"patience": self.patience}
         with subprocess.Popen(
             [sys.executable, str(_HERE / "broker.py"), _dump(brief)],
@@ -103,10 +105,10 @@ class Stage:
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             yield Path(folder)
 
-    def _expected(self, fills: int) -> int:
-        if fills not in self._shares:
-            self._shares[fills] = shares(fills + 1)
-        return self._shares[fills]
+    def _expected(self, fills: int, cycles: int) -> int:
+        if (fills, cycles) not in self._shares:
+            self._shares[fills, cycles] = shares(fills + 1, cycles)
+        return self._shares[fills, cycles]
 
 
 def two_processors() -> tuple[int | None, int | None]:

@@ -59,6 +59,7 @@ def rows(sizes: Sizes) -> list[Row]:
     ]
     return [
         Row("decode only, us per record", "decode_us", "0.50 / 0.25"),
+        Row("... of a record that comes alone", "alone_us"),
         Row("CPU per fill, end to end, us", "cpu_us", "0.85 / 0.20"),
         Row("... without reconciliation", "cpu_us", ours=UNAUDITED),
         Row("... with journal FULL", "cpu_us", ours=JOURNALED),
@@ -79,6 +80,9 @@ def rows(sizes: Sizes) -> list[Row]:
         Row(f"CPU for {sizes.growth}x the fills, times", "growth", _linear(sizes), digits=2),
         Row("... without reconciliation", "growth", _linear(sizes), digits=2, ours=UNAUDITED),
         Row(f"peak RSS, {sizes.growth}x the fills, MiB", "grown_rss_mib"),
+        Row(f"resident after {sizes.endurance // 10:,} fills, MiB", "early_rss_mib"),
+        Row(f"resident after {sizes.endurance:,} fills, MiB", "late_rss_mib", "flat"),
+        Row("... CPU per fill, us", "endurance_us"),
         Row("start to subscribed, ms", "start_ms"),
         Row("process start to subscribed, ms", "spawn_ms", digits=0),
         Row("import, ms beyond python's own", "import_ms", "below both", digits=0),

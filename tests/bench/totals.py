@@ -9,7 +9,7 @@ from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from fills import ORDER_SHARES, Order, fill_at
+from fills import Order, fill_at
 from wire import KST
 
 _PAGE = 100
@@ -19,8 +19,9 @@ _INQUIRY = "/uapi/domestic-stock/v1/trading/inquire-daily-ccld"
 class Totals:
     """Quantity and amount of each order, as far as its fills have gone out."""
 
-    def __init__(self) -> None:
+    def __init__(self, cycles: int) -> None:
         self.sent = 0
+        self._cycles = cycles
         self._counted = 0
         self._sums: list[list[int]] = []
         self._guard = threading.Lock()
@@ -32,12 +33,12 @@ class Totals:
                 self._count(self._counted)
                 self._counted += 1
             return [
-                (Order(place), quantity, amount)
+                (Order(place, self._cycles), quantity, amount)
                 for place, (quantity, amount) in enumerate(self._sums)
             ]
 
     def _count(self, index: int) -> None:
-        fill = fill_at(index)
+        fill = fill_at(index, self._cycles)
         while len(self._sums) <= fill.order.place:
             self._sums.append([0, 0])
         sums = self._sums[fill.order.place]
@@ -55,7 +56,7 @@ def _row(order: Order, quantity: int, amount: int, today: str) -> dict[str, str]
         "sll_buy_dvsn_cd": order.side,
         "pdno": order.symbol,
         "prdt_name": order.name,
-        "ord_qty": str(ORDER_SHARES),
+        "ord_qty": str(order.shares),
         "ord_unpr": str(order.price),
         "ord_tmd": "090000",
         "tot_ccld_qty": str(quantity),
@@ -64,7 +65,7 @@ def _row(order: Order, quantity: int, amount: int, today: str) -> dict[str, str]
         "tot_ccld_amt": str(amount),
         "ord_dvsn_cd": "00",
         "cnc_cfrm_qty": "0",
-        "rmn_qty": str(ORDER_SHARES - quantity),
+        "rmn_qty": str(order.shares - quantity),
         "rjct_qty": "0",
         "excg_id_dvsn_Cd": "KRX",
     }

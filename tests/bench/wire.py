@@ -28,9 +28,9 @@ _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _RECEIVE = 64 * 1024
 
 
-def notice(index: int, layout: str, at: datetime) -> str:
+def notice(index: int, layout: str, at: datetime, cycles: int) -> str:
     """Return the text of one data frame."""
-    text = record(fill_at(index), layout, f"{at:%H%M%S}")
+    text = record(fill_at(index, cycles), layout, f"{at:%H%M%S}")
     if layout == PLAIN:
         return f"0|{TR_ID}|001|{text}"
     cipher = AES.new(KEY.encode(), AES.MODE_CBC, IV.encode())
@@ -38,11 +38,13 @@ def notice(index: int, layout: str, at: datetime) -> str:
     return f"1|{TR_ID}|001|{body.decode()}"
 
 
-def notices(count: int, layout: str, first_at: datetime, rate: float | None) -> Iterator[str]:
+def notices(
+    count: int, layout: str, first_at: datetime, rate: float | None, cycles: int = 1
+) -> Iterator[str]:
     """Yield ``count`` notices that are executed at ``rate`` a second, or all at once."""
     for index in range(count):
         delay = index / rate if rate else 0.0
-        yield notice(index, layout, first_at + timedelta(seconds=delay))
+        yield notice(index, layout, first_at + timedelta(seconds=delay), cycles)
 
 
 def frame(payload: bytes, opcode: int = TEXT) -> bytes:

@@ -92,7 +92,9 @@ def read_record(fields: list[str], received_at: datetime) -> FillEvent | OrderLi
         fields[Field.ACPT_YN],
         fields[Field.RCTF_CLS],
     )
-    return read(fields, received_at.astimezone(KST))
+    if received_at.tzinfo is not KST:
+        received_at = received_at.astimezone(KST)
+    return read(fields, received_at)
 
 
 def _fill(fields: list[str], received_at: datetime) -> FillEvent:
