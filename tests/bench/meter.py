@@ -97,11 +97,6 @@ METERS = {
     "latency": LatencyMeter,
     "drain": BusyMeter,
 }
-    "burst": Meter,
-    "endurance": EnduranceMeter,
-    "latency": LatencyMeter,
-    "drain": BusyMeter,
-}
 
 
 def prepare() -> dict[str, Any]:

@@ -28,7 +28,7 @@ _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _RECEIVE = 64 * 1024
 
 
-def notice(index: int, layout: str, at: datetime, cycles: int) -> str:
+def notice(index: int, layout: str, at: datetime, cycles: int = 1) -> str:
     """Return the text of one data frame."""
     text = record(fill_at(index, cycles), layout, f"{at:%H%M%S}")
     if layout == PLAIN:
