@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -28,6 +29,13 @@ class RawClient:
     link: Link
     approval_key: str
     cipher: NoticeCipher | None = None
+    _texts: deque[str] = attrs.field(factory=deque)
+
+    async def receive(self) -> str:
+        """Return one message."""
+        while not self._texts:
+            self._texts += await self.link.receive()
+        return self._texts.popleft()
 
     @property
     def request(self) -> str:
@@ -41,7 +49,7 @@ class RawClient:
 
     async def ask(self, text: str) -> dict[str, Any]:
         await self.link.send(text)
-        reply = json.loads(await self.link.receive())
+        reply = json.loads(await self.receive())
         output = reply["body"].get("output")
         if output:
             self.cipher = NoticeCipher(output["key"], output["iv"])
@@ -51,7 +59,7 @@ class RawClient:
         return (await self.ask(self.request))["body"]["msg_cd"]
 
     async def notice(self) -> list[str]:
-        flag, _tr_id, count, body = (await self.link.receive()).split("|")
+        flag, _tr_id, count, body = (await self.receive()).split("|")
         assert (flag, count) == ("1", "001")
         return self.cipher.decrypt(body).split("^")
 
@@ -59,7 +67,7 @@ class RawClient:
         """Read to the end and return how the library words it."""
         while True:
             try:
-                await self.link.receive()
+                await self.receive()
             except Exception as exc:
                 return str(exc)
 

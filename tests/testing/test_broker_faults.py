@@ -157,7 +157,7 @@ async def test_send_text(autojump_clock, fake_kis, dial):
     async with dial(fake_kis) as client:
         await client.ask(client.release_request)
         fake_kis.send_text("anything")
-        assert await client.link.receive() == "anything"
+        assert await client.receive() == "anything"
 
 
 async def test_rest_down(autojump_clock, fake_kis, dial, http):

@@ -113,7 +113,7 @@ async def test_accounts(autojump_clock, fake_kis, dial):
 async def test_any_record_can_be_sent(autojump_clock, fake_kis, dial):
     async with dial(fake_kis, subscribed=True) as client:
         fake_kis.send_notice("a^b", "c^d")
-        flag, tr_id, count, body = (await client.link.receive()).split("|")
+        flag, tr_id, count, body = (await client.receive()).split("|")
         assert (flag, tr_id, count) == ("1", "H0STCNI0", "002")
         assert client.cipher.decrypt(body) == "a^b^c^d"
 
@@ -158,9 +158,9 @@ async def test_the_same_calls_give_the_same_bytes(autojump_clock, dial):
         texts = []
         async with FakeKIS(seed=seed) as kis, dial(kis) as client:
             await client.link.send(client.request)
-            texts.append(await client.link.receive())
+            texts.append(await client.receive())
             kis.fill(kis.place("005930", quantity=1, price=69950))
-            texts += [await client.link.receive() for _ in range(3)]
+            texts += [await client.receive() for _ in range(3)]
             kis.drop()
         return texts
 

@@ -90,7 +90,7 @@ async def test_a_single_notice_can_be_late_and_holds_back_none(autojump_clock, f
         started = trio.current_time()
         seen = []
         while len(seen) < 3:
-            text = await client.link.receive()
+            text = await client.receive()
             if text.startswith("1|"):
                 fields = client.cipher.decrypt(text.split("|")[3]).split("^")
                 seen.append((int(fields[9]), fields[11], round(trio.current_time() - started)))
@@ -178,7 +178,7 @@ async def test_leaving_cuts_who_is_still_there(autojump_clock, dial):
             async with turns(0):
                 pass
             with pytest.raises(KXTConnectionError):
-                await client.link.receive()
+                await client.receive()
 
     async with trio.open_nursery() as nursery:
         async with kis:

@@ -15,7 +15,7 @@ async def test_pingpong_comes_when_nothing_else_was_sent(autojump_clock, fake_ki
         fake_kis.place("005930", quantity=1, price=1)
         await client.notice()
         started = trio.current_time()
-        text = await client.link.receive()
+        text = await client.receive()
         assert trio.current_time() - started == pytest.approx(10)
         assert text == '{"header":{"tr_id":"PINGPONG","datetime":"20261120090017"}}'
         assert len(text) == 59
@@ -24,7 +24,7 @@ async def test_pingpong_comes_when_nothing_else_was_sent(autojump_clock, fake_ki
 async def test_a_pong_with_the_same_bytes_is_an_answer(autojump_clock, fake_kis, dial):
     async with dial(fake_kis, subscribed=True) as client:
         for _ in range(30):
-            text = await client.link.receive()
+            text = await client.receive()
             await client.link.pong(text.encode())
         await trio.sleep(1)
         assert len(fake_kis.pongs) == 30
@@ -34,7 +34,7 @@ async def test_a_pong_with_the_same_bytes_is_an_answer(autojump_clock, fake_kis,
 
 async def test_so_is_an_echo(autojump_clock, fake_kis, dial):
     async with dial(fake_kis, subscribed=True) as client:
-        text = await client.link.receive()
+        text = await client.receive()
         await client.link.send(text)
         await trio.sleep(1)
         assert fake_kis.pongs == [text.encode()]
@@ -43,7 +43,7 @@ async def test_so_is_an_echo(autojump_clock, fake_kis, dial):
 
 async def test_another_echo_is_refused(autojump_clock, fake_kis, dial):
     async with dial(fake_kis, subscribed=True) as client:
-        await client.link.receive()
+        await client.receive()
         reply = await client.ask('{"header":{"tr_id":"PINGPONG"}}')
         assert reply["body"]["msg_cd"] == "OPSP8993"
 
@@ -52,7 +52,7 @@ async def test_answering_the_last_answers_those_before(autojump_clock, fake_kis,
     async with dial(fake_kis, subscribed=True) as client:
         for _ in range(20):
             for _ in range(5):
-                text = await client.link.receive()
+                text = await client.receive()
             await client.link.pong(text.encode())
         assert fake_kis.is_subscribed
 
@@ -65,7 +65,7 @@ async def test_a_pingpong_of_the_tests_own_is_one_like_the_others(
         for _ in range(2):
             fake_kis.send_text(text)
         for _ in range(2):
-            assert await client.link.receive() == text
+            assert await client.receive() == text
             await client.link.pong(text.encode())
         await trio.sleep(1)
         assert fake_kis.is_subscribed
@@ -90,7 +90,7 @@ async def test_replies_take_their_time_and_come_in_order(autojump_clock, dial):
         kis.reply_lag = 0
         await client.link.send(client.release_request)
         started = trio.current_time()
-        codes = [json.loads(await client.link.receive())["body"]["msg_cd"] for _ in range(2)]
+        codes = [json.loads(await client.receive())["body"]["msg_cd"] for _ in range(2)]
         assert codes == ["OPSP0000", "OPSP0001"]
         assert trio.current_time() - started == pytest.approx(2)
 
@@ -134,7 +134,7 @@ async def test_also_on_a_busy_connection(autojump_clock, dial):
             with pytest.raises(KXTConnectionError):
                 while True:
                     kis.place("005930", quantity=1, price=1)
-                    await client.link.receive()
+                    await client.receive()
                     await trio.sleep(1)
             assert 19 < trio.current_time() - started < 22
 
