@@ -13,7 +13,7 @@ from meter import Meter, combined, finish, meters, peak_rss, prepare, read_frame
 from kxt_trio import KST, Endpoints, FillStream, KISClient, Reconciliation, StreamPolicy
 
 #: Messages that one read of a busy link brings.
-_TOGETHER = 28
+TOGETHER = 28
 
 
 def decode(spec: dict[str, Any]) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def decode(spec: dict[str, Any]) -> dict[str, Any]:
 
     alone = time_decoding(lambda text: to_fills([text]), frames, spec["warm_up"])
     return {
-        **time_decoding(to_fills, frames, spec["warm_up"], _TOGETHER),
+        **time_decoding(to_fills, frames, spec["warm_up"], TOGETHER),
         "alone_us": alone["us"],
     }
 

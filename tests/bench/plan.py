@@ -218,7 +218,8 @@ class Bench:
         spec = {"frames": str(path), "warm_up": 100, "script": "client_floor.py"}
         seen = self.stage.run(person, spec)
         self._note(
-            person, **{name: seen[name] for name in ("aes_us", "object_us", "wsproto_us")}
+            person,
+            **{name: seen[name] for name in ("aes_us", "object_us", "wsproto_us", "lane_us")},
         )
 
     def _look_at(self, person: Contestant, seen: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ _COLOURS = {
     "AES": "#2b6a99",
     "split and object": "#5b9ac4",
     "checks and types": "#a8cbe2",
-    "wsproto": "#d98b3a",
+    "finding messages": "#d98b3a",
     "trio, socket, channel": "#efc48f",
     "reconciliation": "#5f9e6e",
     "decode": "#8a93a6",
@@ -26,14 +26,14 @@ def anatomy(medians: Medians) -> dict[str, list[tuple[str, float]]]:
     found: dict[str, list[tuple[str, float]]] = {}
     whole, bare = medians.get("cpu_us", OURS), medians.get("cpu_us", UNAUDITED)
     decode, aes = medians.get("decode_us", OURS), medians.get("aes_us", OURS)
-    small, wsproto = medians.get("object_us", OURS), medians.get("wsproto_us", OURS)
-    if None not in (whole, bare, decode, aes, small, wsproto):
+    small, lane = medians.get("object_us", OURS), medians.get("lane_us", OURS)
+    if None not in (whole, bare, decode, aes, small, lane):
         parts = [
             ("AES", aes),
             ("split and object", small),
             ("checks and types", decode - aes - small),  # type: ignore[operator]
-            ("wsproto", wsproto),
-            ("trio, socket, channel", bare - decode - wsproto),  # type: ignore[operator]
+            ("finding messages", lane),
+            ("trio, socket, channel", bare - decode - lane),  # type: ignore[operator]
             ("reconciliation", whole - bare),  # type: ignore[operator]
         ]
         found[OURS] = [(name, max(0.0, value or 0.0)) for name, value in parts]
