@@ -17,10 +17,18 @@ from kxt_trio.errors import KXTProtocolError, KXTValidationError
 from kxt_trio.models import AccountSummary
 from kxt_trio.settings import Environment
 
-from .order_row import OrderRow, read_order_row
+from .order_row import OrderRow, is_blank_row, read_order_row, shares_of
 from .rest_answers import OK, RestAnswer, broker_time, read_answer, refusal_error
+from .structure import is_object
 
-__all__ = ["INQUIRY_PATH", "InquiryPage", "InquiryRequest", "PageKey", "read_page"]
+__all__ = [
+    "INQUIRY_PATH",
+    "InquiryPage",
+    "InquiryRequest",
+    "InquirySums",
+    "PageKey",
+    "read_page",
+]
 
 INQUIRY_PATH = "/uapi/domestic-stock/v1/trading/inquire-daily-ccld"
 
@@ -114,6 +122,14 @@ class InquiryRequest:
         }
 
 
+@attrs.frozen
+class InquirySums:
+    """What the broker says that the rows come to, in shares; None where it does not."""
+
+    ordered: int | None = None
+    filled: int | None = None
+
+
 @attrs.frozen(kw_only=True)
 class InquiryPage:
     """One answer.
@@ -124,6 +140,7 @@ class InquiryPage:
         tr_cont: The broker's word on what follows.
         key: Where the next page begins.
         said_at: The broker's clock, from the HTTP ``Date``; None if it did not say.
+        sums: What all rows come to; of the page or of all pages, nobody knows which.
     """
 
     rows: tuple[OrderRow, ...]
@@ -131,6 +148,7 @@ class InquiryPage:
     tr_cont: str
     key: PageKey
     said_at: datetime | None
+    sums: InquirySums = InquirySums()
 
     @property
     def bad_rows(self) -> int:
@@ -151,12 +169,17 @@ class InquiryPage:
         """
         return self.tr_cont in _LAST
 
+    @property
+    def ends_in_silence(self) -> bool:
+        """The broker says nothing of what follows, and not where it would begin."""
+        return not self.tr_cont and not self.key.nk.strip()
+
 
 def read_page(status: int, headers: Mapping[str, str], body: bytes) -> InquiryPage:
     """Read an answer.
 
     A row that cannot be read costs the others nothing: it is counted in
-    :attr:`InquiryPage.faults`.
+    :attr:`InquiryPage.faults`.  One that names no order and has no fills is left out.
 
     Args:
         status: The HTTP status.
@@ -182,13 +205,25 @@ def read_page(status: int, headers: Mapping[str, str], body: bytes) -> InquiryPa
         try:
             rows.append(read_order_row(value, f"inquiry row {number}"))
         except KXTProtocolError as exc:
-            faults.append(str(exc))
+            if not is_blank_row(value):
+                faults.append(str(exc))
     return InquiryPage(
         rows=tuple(rows),
         faults=tuple(faults),
         tr_cont=headers.get("tr_cont", "").strip(),
         key=PageKey(answer.ctx_area_fk100 or "", answer.ctx_area_nk100 or ""),
         said_at=broker_time(headers),
+        sums=_sums(answer.output2),
+    )
+
+
+def _sums(value: object) -> InquirySums:
+    if _is_list(value) and value:
+        value = value[0]
+    if not is_object(value):
+        return InquirySums()
+    return InquirySums(
+        ordered=shares_of(value.get("tot_ord_qty")), filled=shares_of(value.get("tot_ccld_qty"))
     )
 
 
@@ -200,5 +235,6 @@ def _is_list(value: object) -> TypeGuard[list[object]]:
 class _Answer(RestAnswer):
     rt_cd: str | None = None
     output1: Any = attrs.field(default=None, repr=False)
+    output2: Any = attrs.field(default=None, repr=False)
     ctx_area_fk100: str | None = attrs.field(default=None, repr=False)
     ctx_area_nk100: str | None = attrs.field(default=None, repr=False)

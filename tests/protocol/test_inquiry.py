@@ -143,10 +143,12 @@ def test_what_stands_beside_the_totals_does_not_cost_them() -> None:
     assert read.order_quantity is read.order_price is read.ordered_at is None
     assert read.remaining_quantity is read.rejected_quantity is None
     assert read.name is read.side is read.venue is None
+    assert row(pdno="").symbol == row(pdno=None).symbol == ""
+    assert row(prdt_name=[], orgn_odno={}).name is None
     assert row(ord_tmd="256060").ordered_at is None
 
 
-@pytest.mark.parametrize("field", ["ord_dt", "odno", "pdno", "tot_ccld_qty", "tot_ccld_amt"])
+@pytest.mark.parametrize("field", ["ord_dt", "odno", "tot_ccld_qty", "tot_ccld_amt"])
 @pytest.mark.parametrize("value", ["", " ", None, [], "missing"])
 def test_identity_and_totals_must_be_readable(field, value) -> None:
     broken: dict[str, object] = {**ROW, field: value}
@@ -174,6 +176,57 @@ def test_numbers_that_are_none(field, value) -> None:
     with pytest.raises(KXTProtocolError, match=field) as caught:
         row(**{field: value})
     assert value not in str(caught.value).replace(field, "")
+
+
+def test_more_filled_than_ordered_is_no_row() -> None:
+    with pytest.raises(KXTProtocolError, match="tot_ccld_qty is not a part of ord_qty"):
+        row(ord_qty="10", tot_ccld_qty="11")
+    assert row(ord_qty="10", tot_ccld_qty="10").filled_quantity == 10
+
+
+@pytest.mark.parametrize(
+    ("changes", "finished"),
+    [
+        ({"rmn_qty": "0", "cnc_cfrm_qty": "6"}, True),  # cancelled, amended or lapsed
+        ({"rmn_qty": "0", "cnc_cfrm_qty": "0", "tot_ccld_qty": "10"}, True),
+        ({"rmn_qty": "0", "cnc_cfrm_qty": "", "rjct_qty": "10", "tot_ccld_qty": "0"}, True),
+        ({"rmn_qty": "0", "cnc_cfrm_qty": "0"}, False),  # six shares are nowhere
+        ({"rmn_qty": "5"}, False),
+        ({"rmn_qty": "", "cnc_cfrm_qty": "6"}, False),
+        ({"rmn_qty": "0", "ord_qty": ""}, False),
+    ],
+)
+def test_a_finished_order_accounts_for_every_share(changes, finished) -> None:
+    assert row(**changes).finished is finished
+
+
+def test_a_row_that_names_no_order_is_left_out_if_nothing_was_filled() -> None:
+    blank = {**dict.fromkeys(ROW, ""), "tot_ccld_qty": "0"}
+    page = read_page(200, {"tr_cont": "D"}, body(blank, ROW, {**blank, "odno": "0000000000"}))
+    assert (len(page.rows), page.faults) == (1, ())
+    page = read_page(200, {"tr_cont": "D"}, body({**blank, "tot_ccld_qty": "3"}))
+    assert page.bad_rows == 1
+
+
+@pytest.mark.parametrize(
+    ("output2", "sums"),
+    [
+        ({"tot_ord_qty": "30", "tot_ccld_qty": "12"}, (30, 12)),
+        ([{"tot_ord_qty": "30", "tot_ccld_qty": "12"}], (30, 12)),
+        ({"tot_ord_qty": "x"}, (None, None)),
+        ([], (None, None)),
+        (None, (None, None)),
+    ],
+)
+def test_the_sums_of_all_rows(output2, sums) -> None:
+    page = read_page(200, {"tr_cont": "D"}, body(ROW, output2=output2))
+    assert (page.sums.ordered, page.sums.filled) == sums
+
+
+def test_a_page_without_a_word_of_what_follows() -> None:
+    assert read_page(200, {}, body(ROW, ctx_area_nk100="   ")).ends_in_silence
+    assert not read_page(200, {}, body(ROW, ctx_area_nk100="17")).ends_in_silence
+    assert not read_page(200, {"tr_cont": "D"}, body(ROW)).ends_in_silence
 
 
 def test_a_bad_row_costs_the_others_nothing() -> None:
