@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import operator
 from collections.abc import Awaitable, Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -25,7 +25,18 @@ from kxt_trio.transport.inquiries import DailyOrders
 from kxt_trio.watched import Watched
 
 from .broker_clock import BrokerClock
-from .facts import Connected, Disconnected, Fact, Notice, Opening, Tick, Unreadable
+from .facts import (
+    Connected,
+    Disconnected,
+    Fact,
+    NoAnswer,
+    Notice,
+    Opening,
+    Page,
+    Snapshot,
+    Tick,
+    Unreadable,
+)
 from .findings import (
     Absorbed,
     Alarm,
@@ -53,10 +64,14 @@ _log = logging.getLogger("kxt_trio")
 #: What comes out: events of the account, lifecycle notices included, in order.
 Audited: TypeAlias = FillEvent | OrderLifecycleEvent | Correction
 
-#: Asks for the orders of these trade dates, from and to, or for one order alone.
-Ask: TypeAlias = Callable[[date, date, str | None], Awaitable[DailyOrders]]
+#: Asks for the orders of a trade date, or for one of them alone.
+Ask: TypeAlias = Callable[[date, str | None], Awaitable[DailyOrders]]
 
 _RETRY_FIRST, _RETRY_MOST = 1.0, 60.0
+#: From this failure in a row on, an operator should know.
+_WORTH_A_WARNING = 3
+#: The broker's inquiry goes back three months; what is older cannot be asked about.
+_REACH = timedelta(days=90)
 
 
 class Emit(Protocol):
@@ -103,15 +118,21 @@ class Auditor:
         self._outbox: list[_Parcel] = []
         self._posted: Watched[bool] = Watched(False)
         self.verified: Watched[bool] = Watched(False)
+        self._seems_verified = False
+        self._verdict: _Parcel | None = None
+        self._link = 0
         self._received_at: datetime | None = None
         self._arrived = (0.0, 0.0)
 
     async def load(self) -> None:
         """Go on from the journal; before anything else, if there is one."""
         await trio.lowlevel.checkpoint()
-        if self._journal is not None:
-            records = await self._journal.load()
-            self._ledger.load(from_plain(record.to_plain()) for record in records)
+        if self._journal is None:
+            return
+        records = await self._journal.load(since=self._now().date() - _REACH)
+        if not any(record.kind == "verified" for record in records):
+            records = await self._journal.load()  # else it would look like a first start
+        self._ledger.load(from_plain(record.to_plain()) for record in records)
 
     # What the session tells
 
@@ -156,13 +177,15 @@ class Auditor:
     def connected(self) -> None:
         """The subscription is acknowledged."""
         at = trio.current_time()
+        self._link += 1
         self._tell(Connected(at, self._wall(at)))
 
     def disconnected(self) -> None:
         """The subscription is over."""
+        self._link += 1
         self._tell(Disconnected(trio.current_time()))
         self._question.set(None)
-        self.verified.set(False)
+        self._judge()
 
     def unreadable(self) -> None:
         """Something came that may have been a fill."""
@@ -203,7 +226,7 @@ class Auditor:
             self._deadline.set(self._ledger.deadline)
 
     async def _keep_asking(self) -> None:
-        pause = _RETRY_FIRST
+        pause, failures = _RETRY_FIRST, 0
         while True:
             question = await self._question.wait(lambda asked: asked is not None)
             assert question is not None
@@ -213,22 +236,48 @@ class Auditor:
             try:
                 await self._answer(question)
             except KXTError as exc:
-                _log.info("no totals from the broker: %s; again in %.0f s", exc, pause)
+                failures += 1
+                level = logging.INFO if failures < _WORTH_A_WARNING else logging.WARNING
+                _log.log(level, "no totals from the broker: %s; again in %.0f s", exc, pause)
                 await trio.sleep(pause)
                 pause = min(2 * pause, _RETRY_MOST)
             else:
-                pause = _RETRY_FIRST
+                pause, failures = _RETRY_FIRST, 0
 
     async def _answer(self, question: NeedSnapshot) -> None:
-        days = question.trade_dates
-        order = None if question.order is None else question.order.number
-        answer = await self._ask(days[0], days[-1], order)
+        """Ask about each day for itself: one that is refused must not cost the others."""
+        link = self._link
+        for trade_date in question.trade_dates:
+            number = None if question.order is None else question.order.number
+            try:
+                answer = await self._ask(trade_date, number)
+            except KXTError as exc:
+                at = trio.current_time()
+                if trade_date == question.trade_dates[0]:
+                    self._tell(NoAnswer(at, trade_date))
+                    raise
+                _log.info("no totals of %s from the broker: %s", trade_date, exc)
+                self._tell(NoAnswer(at, trade_date))
+                continue
+            if answer.flaw is not None:
+                _log.info("an incomplete answer from the broker: %s", answer.flaw)
+            pages = await self._pages(answer)
+            if self._question.value is question:
+                self._question.set(None)
+            self._tell(Snapshot(pages, (trade_date,), answer.flaw is None, question.order))
+            if self._link != link:
+                return
+
+    async def _pages(self, answer: DailyOrders) -> tuple[Page, ...]:
+        """Take in page by page; a long list must not hold up what comes in meanwhile."""
+        pages: list[Page] = []
         for timed in answer.pages:
             if timed.page.said_at is not None:
-                self.heard_time(timed.page.said_at)
-        if self._question.value is question:
-            self._question.set(None)
-        self._tell(self._translation.snapshot(answer, question, self._latest_wall))
+                ago = timedelta(seconds=trio.current_time() - timed.answered_at)
+                self._clock.heard(timed.page.said_at, self._now() - ago)
+            pages.append(self._translation.page(timed, self._latest_wall(timed.answered_at)))
+            await trio.lowlevel.checkpoint()
+        return tuple(pages)
 
     async def _keep_recording(self, journal: Journal) -> None:
         while True:
@@ -242,6 +291,8 @@ class Auditor:
                 row = None if parcel.record is None else next(rows)
                 if parcel.event is not None:
                     self._emit(parcel.event, row)
+                if parcel is self._verdict:
+                    self.verified.set(True)
 
     # The ledger
 
@@ -257,8 +308,21 @@ class Auditor:
             return
         if self._ledger.deadline != self._deadline.value:
             self._deadline.set(self._ledger.deadline)
-        if not is_notice and self._ledger.verified is not self.verified.value:
-            self.verified.set(self._ledger.verified)
+        if not is_notice:
+            self._judge()
+
+    def _judge(self) -> None:
+        """Say that all is verified once all that this took is on disk; the contrary at once."""
+        verified = self._ledger.verified
+        if verified is self._seems_verified:
+            return
+        self._seems_verified = verified
+        if verified and self._journal is not None:
+            self._send(None, None)
+            self._verdict = self._outbox[-1]
+        else:
+            self._verdict = None
+            self.verified.set(verified)
 
     def _act_on(self, finding: Finding) -> None:
         match finding:
@@ -268,7 +332,8 @@ class Auditor:
                 _log.warning("more or other than was filled had been delivered: corrected")
                 self._send(finding, self._translation.correction(finding))
             case Alarm():
-                _log.warning("%s: order %s", finding.kind.value, finding.order)
+                order = "" if finding.order is None else f"; order {finding.order}"
+                _log.warning("%s: %s%s", finding.kind.value, finding.detail, order)
             case Held() | Absorbed():
                 what = "held" if isinstance(finding, Held) else "absorbed"
                 _log.info("a notice is %s: order %s", what, finding.notice.order)
@@ -295,7 +360,10 @@ class Auditor:
 
 @attrs.frozen
 class _Parcel:
-    """What is to be recorded and what is to be delivered then; either may be missing."""
+    """What is to be recorded and what is to be delivered then; either may be missing.
+
+    With neither it marks the place of something that has to wait for what is before it.
+    """
 
     record: JournalRecord | None
     event: Audited | None

@@ -9,14 +9,18 @@ import attrs
 
 from kxt_trio.models import FillOrigin
 
+from .day import Day
 from .facts import OrderKey, kst_midnight
 from .findings import Balance, Began, Correct, Deliver, Record, Verified
-from .tally import Day, Tally
+from .tally import Tally
 
 __all__ = ["Book"]
 
 #: Doubt from before this program began.
 _ALWAYS = float("-inf")
+
+#: The broker's inquiry goes back three months.
+_REACH = timedelta(days=90)
 
 
 @attrs.define(eq=False)
@@ -50,11 +54,14 @@ class Book:
 
     def tally(self, order: OrderKey) -> Tally:
         """The order's tally, begun if need be."""
-        tallies = self.day(order.trade_date).tallies
-        tally = tallies.get(order)
+        day = self.days.get(order.trade_date)
+        if day is None:
+            day = self.day(order.trade_date)
+        tally = day.tallies.get(order)
         if tally is None:
             provisional = not self.based and order.trade_date <= self.first_date
-            tally = tallies[order] = Tally(order, provisional)
+            tally = day.tallies[order] = Tally(order, provisional)
+            day.note(tally)
         return tally
 
     def tallies(self) -> Iterator[Tally]:
@@ -62,9 +69,14 @@ class Book:
         for day in self.days.values():
             yield from day.tallies.values()
 
+    def note(self, tally: Tally) -> bool:
+        """Sort in an order that has changed; say whether it is newly in question."""
+        return self.day(tally.order.trade_date).note(tally)
+
     def unresolved(self) -> Iterator[Tally]:
         """The orders about which something waits for an answer."""
-        return (tally for tally in self.tallies() if tally.unresolved)
+        for day in self.days.values():
+            yield from day.unresolved.values()
 
     def doubt(self, trade_date: date, at: float) -> None:
         """Fills of this day may have been missed until now."""
@@ -81,6 +93,35 @@ class Book:
                 self.verified_through or date.min
             ):
                 known.doubt(at)
+                known.answered()
+
+    def abandon(self, today: date) -> date | None:
+        """Let go of what the broker no longer tells of; return the first day lost."""
+        oldest = today - _REACH
+        first = self.verified_through or min(self.days, default=today)
+        lost = min([first, *self.doubtful()])
+        if lost >= oldest:
+            return None
+        self.days = {day: known for day, known in self.days.items() if day >= oldest}
+        self.verified_through = max(self.verified_through or oldest, oldest)
+        return lost
+
+    def in_doubt(self, tally: Tally, rest_lag: float) -> bool:
+        """Whether an answer is still to tell what was missed of the order."""
+        since = self.day(tally.order.trade_date).doubtful_since
+        return tally.unresolved or (since is not None and tally.verified_at < since + rest_lag)
+
+    def blocked(self, since: float) -> bool:
+        """Whether something is not known yet, or an order not confirmed since then."""
+        for day in self.days.values():
+            if day.given_up:
+                continue
+            if day.doubtful_since is not None:
+                return True
+            for tally in day.unresolved.values():
+                if tally.provisional or tally.held or tally.verified_at < since:
+                    return True
+        return False
 
     def doubtful(self) -> list[date]:
         """The days in doubt, oldest first."""
@@ -108,6 +149,8 @@ class Book:
 
     def forget(self, before: date) -> None:
         """Drop the days before this one that leave nothing to ask."""
+        if not self.days or min(self.days) >= before:
+            return
         self.days = {
             trade_date: day
             for trade_date, day in self.days.items()
@@ -116,6 +159,11 @@ class Book:
 
     def load(self, records: Iterable[Record]) -> None:
         """Count what was recorded; every day not verified afterwards is in doubt."""
+        self._load(records)
+        for tally in self.tallies():
+            self.note(tally)
+
+    def _load(self, records: Iterable[Record]) -> None:
         for record in records:
             if isinstance(record, Verified):
                 self.settled(record)
@@ -151,12 +199,22 @@ class Book:
         day.doubtful_since = None
         day.verified_wall = verified.as_of
         if verified.reviewed:
-            self.verified_through = max(self.verified_through or trade_date, trade_date)
+            day.reviewed = True
+            self._pass_reviewed()
+
+    def _pass_reviewed(self) -> None:
+        """Every day before the one that is verified through has to be reviewed itself."""
+        day = self.verified_through or min(self.days)
+        if day not in self.days:  # forgotten since
+            day += timedelta(days=1)
+        while (known := self.days.get(day)) is not None and known.reviewed:
+            self.verified_through = day
+            day += timedelta(days=1)
 
     def export(self, offset: float) -> Iterator[Record]:
         """Everything counted as few records; ``offset`` is wall less monotonic time."""
         if self.first_date != date.min:
-            yield Began(trade_date=self.first_date)
+            yield Began(trade_date=self.verified_through or self.first_date)
         for tally in self.tallies():
             if tally.quantity == 0 and tally.amount == 0 and not tally.revision:
                 continue
@@ -173,9 +231,8 @@ class Book:
         for trade_date in sorted(self.days):
             day = self.days[trade_date]
             if day.verified_wall is not None and day.doubtful_since is None:
-                reviewed = day.review_at is None and day.review_asked_at is None
                 yield Verified(
-                    trade_date=trade_date, as_of=day.verified_wall, reviewed=reviewed
+                    trade_date=trade_date, as_of=day.verified_wall, reviewed=day.reviewed
                 )
 
     def resume(self, offset: float) -> None:
@@ -183,4 +240,5 @@ class Book:
         for order, wall in self._walls.items():
             tally = self.tally(order)
             tally.last_notice = max(tally.last_notice, wall - offset)
+            tally.known_since = max(tally.known_since, tally.last_notice)
         self._walls.clear()

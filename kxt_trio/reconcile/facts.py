@@ -19,9 +19,11 @@ import attrs
 
 __all__ = [
     "Amount",
+    "Circumstance",
     "Connected",
     "Disconnected",
     "Fact",
+    "NoAnswer",
     "Notice",
     "Opening",
     "OrderKey",
@@ -139,6 +141,9 @@ class SnapshotRow:
         quantity: Shares executed, in all.
         amount: Their price, in all.  Not the broker's average, which is rounded.
         order_quantity: Shares ordered, where the row says so.
+        finished: Nothing is left to fill.
+        part: The venue that the row is about.  An order can have one row for each.
+        subject: What is traded and which way, for telling orders of one number apart.
         payload: Comes back with what is recovered from this row.
     """
 
@@ -146,6 +151,9 @@ class SnapshotRow:
     quantity: int
     amount: Amount
     order_quantity: int | None = None
+    finished: bool = False
+    part: str = ""
+    subject: tuple[object, ...] = ()
     payload: object = attrs.field(default=None, eq=False, repr=False)
 
 
@@ -190,6 +198,14 @@ class Snapshot:
 
 
 @attrs.frozen
+class NoAnswer:
+    """The broker was asked about a past day and does not tell."""
+
+    at: float
+    trade_date: date
+
+
+@attrs.frozen
 class Opening:
     """A connection is about to be made: the moment to ask for a baseline."""
 
@@ -227,7 +243,10 @@ class Tick:
     wall: float
 
 
-#: Everything that the ledger can be told.
-Fact: TypeAlias = (
-    Notice | OrderSeen | Snapshot | Opening | Connected | Disconnected | Unreadable | Tick
+#: What the ledger can be told besides fills.
+Circumstance: TypeAlias = (
+    OrderSeen | Snapshot | NoAnswer | Opening | Connected | Disconnected | Unreadable | Tick
 )
+
+#: Everything that the ledger can be told.
+Fact: TypeAlias = Notice | Circumstance

@@ -199,14 +199,17 @@ class Reason(StrEnum):
     FINISHED = "finished"
     #: A trading session, or the day, is over.
     SESSION_END = "session_end"
+    #: The last answer lacked pages or rows.
+    INCOMPLETE = "incomplete"
 
 
 @attrs.frozen(kw_only=True)
 class NeedSnapshot:
     """Ask the broker, not before this moment; takes the place of the one before.
 
-    ``order`` is set when only one order is in doubt and an inquiry for it alone will do;
-    one for everything is as good.
+    ``trade_dates`` are in the order in which to ask, each for itself: today first.
+    ``order`` is set when only one order is in question and an inquiry for it alone will
+    do; one for everything is as good.
     """
 
     not_before: float
@@ -228,15 +231,24 @@ class AlarmKind(StrEnum):
     CORRECTED = "corrected"
     #: The broker sent fills of an order and does not list it.
     NOT_LISTED = "not_listed"
+    #: Answer after answer lacks pages or rows, so that nothing can be verified.
+    INCOMPLETE = "incomplete"
+    #: A past day cannot be asked about, or only in vain: what was missed then is not known.
+    DAY_UNKNOWN = "day_unknown"
+    #: The rows of one order do not fit together.
+    ROWS_DISAGREE = "rows_disagree"
 
 
 @attrs.frozen(kw_only=True)
 class Alarm:
-    """Something that an operator should know; ``detail`` holds no secrets."""
+    """Something that an operator should know; ``detail`` holds no secrets.
+
+    ``order`` is None where it is about a day, or all of them.
+    """
 
     kind: AlarmKind
-    order: OrderKey
     detail: str
+    order: OrderKey | None = None
 
 
 #: What a journal keeps.

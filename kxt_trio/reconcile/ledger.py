@@ -11,13 +11,16 @@ Its rules:
 
 1. A live fill is delivered at once.  Nothing below delays it, but for rule 5.
 2. The broker is asked after a subscription is acknowledged, then every two seconds and
-   ever more rarely while anything is unresolved; every half minute while orders are open;
-   when an order looks finished; when a session ends; and once more two minutes after all
-   seemed well, lest the answers were old.
+   ever more rarely while anything is unresolved; when an order in doubt comes to rest;
+   every half minute while orders are open, every five minutes while none is; when an
+   order looks finished; when a session ends; and once more two minutes after all seemed
+   well, lest the answers were old.
 3. An answer is acted on D after it came, if the subscription lived from the question
    until then.  Otherwise it is dropped.
 4. What an answer has beyond the ledger is recovered as one fill, if the order was quiet.
    What it lacks is corrected, if the order was quiet and the same is lacking for 120 s.
+   Of an order that was not quiet, an answer that has just what was counted L before the
+   question confirms so much.
 5. Once shares of an order were counted from totals, a notice that may be among them is
    held.  The next quiet answer releases it or absorbs it.
 6. At the first start the broker's totals are the baseline and are not delivered, unless
@@ -43,9 +46,11 @@ from .answers import Answers
 from .book import Book
 from .calendar import Calendar
 from .facts import (
+    Circumstance,
     Connected,
     Disconnected,
     Fact,
+    NoAnswer,
     Notice,
     Opening,
     OrderKey,
@@ -66,12 +71,16 @@ from .findings import (
     Reason,
     Record,
 )
+from .pauses import Pauses
 from .rules import LedgerPolicy, Rules
 from .schedule import Schedule, draft
 from .statistics import Counters, LedgerStatistics
 from .tally import Tally, Totals
 
 __all__ = ["Ledger"]
+
+#: So many incomplete answers in a row are worth an alarm.
+_TOO_MANY_INCOMPLETE = 5
 
 
 class Ledger:
@@ -97,11 +106,14 @@ class Ledger:
         self._schedule = Schedule(self._policy)
         self._book = Book(based=self._policy.replay == "today")
         self._answers = Answers(self._book, self._rules)
+        self._pauses = Pauses(self._book, self._policy)
         self._counters = Counters()
         self._holding: dict[OrderKey, Tally] = {}
         self._question: NeedSnapshot | None = None
         self._connected_at: float | None = None
         self._fresh = True
+        self._in_question = False
+        self._incomplete = 0
 
     def load(self, records: Iterable[Record]) -> None:
         """Go on from a journal; to be called before the first fact.
@@ -119,9 +131,16 @@ class Ledger:
     def handle(self, fact: Fact) -> list[Finding]:
         """Take in a fact; return what follows from it."""
         out: list[Finding] = []
+        if isinstance(fact, Notice):  # nearly all are
+            self._notice(fact, out)
+        else:
+            self._take(fact, out)
+        for finding in out:
+            self._counters.count(finding)
+        return out
+
+    def _take(self, fact: Circumstance, out: list[Finding]) -> None:
         match fact:
-            case Notice():
-                self._notice(fact, out)
             case Tick():
                 self._tick(fact, out)
             case Snapshot():
@@ -136,16 +155,15 @@ class Ledger:
                 self._disconnected()
             case Unreadable():
                 self._unreadable(fact, out)
+            case NoAnswer():
+                self._no_answer(fact, out)
             case _:
                 assert_never(fact)
-        for finding in out:
-            self._counters.count(finding)
-        return out
 
     @property
     def deadline(self) -> float:
         """The monotonic time by which to come back; infinite if there is nothing to do."""
-        deadline = min(self._calendar.next_turn, self._answers.ripe_at)
+        deadline = min(self._calendar.next_turn, self._answers.ripe_at, self._pauses.next_at)
         for tally in self._holding.values():
             if not tally.hold_alarmed:
                 since = tally.held[0].received_at
@@ -154,12 +172,11 @@ class Ledger:
 
     @property
     def verified(self) -> bool:
-        """Connected, and everything counted agrees with the broker as far as is known."""
-        return (
-            self._connected_at is not None
-            and not self._book.doubtful()
-            and not any(self._book.unresolved())
-        )
+        """Connected, and everything counted agreed with the broker since.
+
+        A day that the broker does not tell of is not waited for.
+        """
+        return self._connected_at is not None and not self._book.blocked(self._connected_at)
 
     def totals(self, order: OrderKey) -> Totals:
         """What is counted of an order: delivered, corrected, and its opening balance."""
@@ -207,16 +224,20 @@ class Ledger:
         if self._rules.holds(tally, notice):
             tally.held.append(notice)
             self._holding[notice.order] = tally
+            self._book.note(tally)
+            self._in_question = True
             out.append(Held(notice))
             self._schedule.hurry(notice.received_at)
             self._plan(out)
             return
         out.append(tally.deliver_live(notice))
-        limit = tally.limit
-        if limit is not None and tally.quantity >= limit:
-            self._full(tally, limit, notice.received_at, out)
+        if self._in_question and not tally.watched:
+            self._pauses.note(tally)
+        ordered = tally.ordered
+        if ordered is not None and tally.quantity >= ordered - tally.withdrawn:
+            self._full(tally, ordered - tally.withdrawn, notice.received_at, out)
         else:
-            self._watch(notice.received_at, out)
+            self._watch(tally, notice.received_at, out)
 
     def _full(self, tally: Tally, limit: int, at: float, out: list[Finding]) -> None:
         if tally.quantity > limit:
@@ -227,20 +248,25 @@ class Ledger:
                     detail=f"{tally.quantity} shares filled of an order of {limit}",
                 )
             )
-        self._finished(at, out)
+        self._book.note(tally)
+        self._finished(tally, at, out)
 
-    def _watch(self, at: float, out: list[Finding]) -> None:
+    def _watch(self, tally: Tally, at: float, out: list[Finding]) -> None:
         """An order is open: unless something is to be asked before, audits begin."""
+        if tally.ended_at is not None:  # the broker was wrong: there was something left
+            tally.ended_at = None
+            self._book.note(tally)
         audit = at + self._policy.audit_interval
         if self._question is None or self._question.not_before > audit:
             self._schedule.watch(at)
             self._plan(out)
 
-    def _finished(self, at: float, out: list[Finding]) -> None:
+    def _finished(self, tally: Tally, at: float, out: list[Finding]) -> None:
         """An order looks finished: once the broker must know, have it confirmed."""
         when = at + self._policy.rest_lag
-        self._schedule.want(when, Reason.FINISHED)
-        if self._question is None or when < self._question.not_before:
+        self._schedule.finish(tally.order, when)
+        question = self._question
+        if question is None or when < question.not_before or question.order is not None:
             self._plan(out)
 
     def _order_seen(self, seen: OrderSeen, out: list[Finding]) -> None:
@@ -252,12 +278,15 @@ class Ledger:
             tally.ordered = seen.quantity
             if seen.parent is not None and tally.parent is None:
                 tally.parent = seen.parent
-                self._book.tally(seen.parent).withdrawn += seen.quantity
+                parent = self._book.tally(seen.parent)
+                parent.withdrawn += seen.quantity
+                self._book.note(parent)
         tally.withdrawn += seen.withdrawn
+        self._book.note(tally)
         if tally.open:
-            self._watch(seen.at, out)
+            self._watch(tally, seen.at, out)
         elif tally.last_notice > tally.verified_at:
-            self._finished(seen.at, out)
+            self._finished(tally, seen.at, out)
 
     # The link
 
@@ -275,10 +304,16 @@ class Ledger:
         self._advance(connected.at, connected.wall)
         self._begin(out)
         self._book.resume(self._calendar.offset)
+        lost = self._book.abandon(self._calendar.today)
+        if lost is not None:
+            detail = f"the broker no longer tells what was filled from {lost} on"
+            out.append(Alarm(kind=AlarmKind.DAY_UNKNOWN, detail=detail))
         self._book.doubt_gap(self._calendar.today, connected.at)
         self._schedule.start(connected.at)
         self._connected_at = connected.at
         self._fresh = False
+        self._in_question = True
+        self._forget()
         self._plan(out)
 
     def _begin(self, out: list[Finding]) -> None:
@@ -290,12 +325,15 @@ class Ledger:
     def _disconnected(self) -> None:
         self._connected_at = None
         self._question = None
+        self._incomplete = 0
         self._answers.drop_all()
+        self._pauses.forget()
 
     def _unreadable(self, unreadable: Unreadable, out: list[Finding]) -> None:
         wall = self._calendar.wall(unreadable.at)
         for trade_date in {kst_date(wall), kst_date(wall - self._rules.stream_lag)}:
             self._book.doubt(trade_date, unreadable.at)
+        self._in_question = True
         self._schedule.settle(unreadable.at, Reason.UNREADABLE)
         self._plan(out)
 
@@ -303,15 +341,31 @@ class Ledger:
 
     def _tick(self, tick: Tick, out: list[Finding]) -> None:
         ended = self._advance(tick.at, tick.wall)
-        acted_on = self._answers.acted_on
+        settling, acted_on = self._answers.settling, self._answers.acted_on
         out.extend(self._answers.act(tick.at))
-        if ended or self._answers.acted_on > acted_on:
-            self._holding = {
-                order: tally for order, tally in self._holding.items() if tally.held
-            }
+        if settling or self._answers.settling or self._answers.acted_on > acted_on:
+            self._judge(tick.at)
+            self._plan(out)
+        elif ended:
+            self._plan(out)
+        if tick.at >= self._pauses.next_at and self._pauses.look(tick.at):
+            self._schedule.pause(tick.at)
             self._plan(out)
         for tally in self._holding.values():
             out.extend(tally.held_too_long(tick.at, self._policy.hold_alarm_after))
+
+    def _judge(self, at: float) -> None:
+        """Take in what came of an answer."""
+        for tally in self._answers.contested:
+            if tally.contradiction is not None:
+                self._schedule.hurry(at)
+            else:
+                self._pauses.note(tally)
+        self._answers.contested.clear()
+        self._holding = {order: tally for order, tally in self._holding.items() if tally.held}
+        self._in_question = any(
+            day.unresolved or day.doubtful_since is not None for day in self._book.days.values()
+        )
 
     def _advance(self, at: float, wall: float) -> bool:
         """Take in the time; say whether a session, or the day, has ended."""
@@ -319,10 +373,14 @@ class Ledger:
         for trade_date in ended:
             self._book.doubt(trade_date, at)
         if ended:
+            self._in_question = True
             self._schedule.settle(at, Reason.SESSION_END)
-            keep = timedelta(days=self._policy.keep_days)
-            self._book.forget(self._calendar.today - keep)
+            self._forget()
         return bool(ended)
+
+    def _forget(self) -> None:
+        keep = timedelta(days=self._policy.keep_days)
+        self._book.forget(self._calendar.today - keep)
 
     # The broker's totals
 
@@ -334,23 +392,45 @@ class Ledger:
         if self._connected_at is None or snapshot.asked_at < self._connected_at:
             if self._wants_baseline:
                 out.extend(self._answers.adopt(snapshot))
+                self._judge(snapshot.answered_at)
             else:
                 self._answers.drop()
             return
         self._answers.take(snapshot)
-        self._schedule.asked(snapshot.asked_at, everything=snapshot.order is None)
-        if not snapshot.complete:
-            retry = snapshot.asked_at + self._policy.settle_interval
-            self._schedule.want(retry, Reason.UNRESOLVED)
+        self._schedule.asked(snapshot, self._calendar.today)
+        if snapshot.complete:
+            self._incomplete = 0
+        else:
+            self._not_all(snapshot, out)
         if self._question and snapshot.asked_at >= self._question.not_before:
             self._question = None
         self._plan(out)
+
+    def _not_all(self, snapshot: Snapshot, out: list[Finding]) -> None:
+        """An answer lacked pages or rows: the whole is wanted."""
+        self._incomplete += 1
+        if self._incomplete == _TOO_MANY_INCOMPLETE:
+            detail = f"{self._incomplete} answers in a row lacked rows, or could not be read"
+            out.append(Alarm(kind=AlarmKind.INCOMPLETE, detail=detail))
+        self._schedule.again(snapshot)
+        for trade_date in snapshot.trade_dates:
+            self._failed(trade_date, snapshot.answered_at, out)
+
+    def _no_answer(self, failed: NoAnswer, out: list[Finding]) -> None:
+        self._failed(failed.trade_date, failed.at, out)
+        self._plan(out)
+
+    def _failed(self, trade_date: date, at: float, out: list[Finding]) -> None:
+        """Leave a past day alone for a while; it must not take the time of today."""
+        if trade_date < self._calendar.today and self._book.day(trade_date).fail(at):
+            detail = f"the broker does not tell what was filled on {trade_date}"
+            out.append(Alarm(kind=AlarmKind.DAY_UNKNOWN, detail=detail))
 
     def _plan(self, out: list[Finding]) -> None:
         """Say when to ask next, if that is not what was last said."""
         if self._connected_at is None:
             return
-        question = draft(self._schedule, self._book, self._calendar.today)
+        question = draft(self._schedule, self._book, self._calendar)
         if question is not None and question != self._question:
             self._question = question
             out.append(question)

@@ -10,6 +10,7 @@ from kxt_trio.settings import Credentials, Endpoints, Reconciliation
 from kxt_trio.transport.access_tokens import AccessTokens
 from kxt_trio.transport.inquiries import DailyOrders, Inquiries
 from kxt_trio.transport.network import Network
+from kxt_trio.transport.pacing import call_gap
 from kxt_trio.transport.rest import RestClient
 
 from .account_tags import account_tag
@@ -54,8 +55,8 @@ async def prepare_auditor(
     )
     inquiries = Inquiries(rest, tokens, environment)
 
-    async def ask(first: date, last: date, order_id: str | None) -> DailyOrders:
-        return await inquiries.daily_orders(account, first, last, order_id=order_id)
+    async def ask(trade_date: date, order_id: str | None) -> DailyOrders:
+        return await inquiries.daily_orders(account, trade_date, trade_date, order_id=order_id)
 
     if journal is None:
         tag = account_tag(account.account_id, credentials.app_key)
@@ -67,6 +68,7 @@ async def prepare_auditor(
                 stream_lag=reconciliation.stream_lag,
                 rest_lag=reconciliation.rest_lag,
                 audit_interval=reconciliation.audit_interval,
+                pace=call_gap(environment),
                 replay=reconciliation.replay,
             )
         ),

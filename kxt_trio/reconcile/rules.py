@@ -1,6 +1,6 @@
 """The decision points of the ledger, each a question with a yes or a no.
 
-The safety of the whole rests on four of them.  With *D* the longest time from an
+The safety of the whole rests on five of them.  With *D* the longest time from an
 execution to the record of its notice, and *L* the oldest that an answer can be when it is
 asked for:
 
@@ -10,6 +10,9 @@ asked for:
 * :meth:`Rules.quiet`.  If nothing of the order was recorded since L before the question,
   everything recorded happened before the moment the answer is true of.  The difference is
   then exactly what was missed, to the won.
+* :meth:`Rules.confirms`.  All that was recorded until L before the question is in the
+  answer.  If the answer has no more than that, it has nothing that was missed, whatever
+  was recorded since: an order that never rests can be verified, too.
 * :meth:`Rules.holds`.  Should a notice take longer than D after all, it meets recovered
   shares that may contain it.  It waits until the totals tell.
 * :meth:`Rules.stands`.  An answer below the ledger is nearly always a stale answer.  Only
@@ -23,7 +26,7 @@ from typing import Literal
 
 import attrs
 
-from .facts import Notice
+from .facts import Notice, SnapshotRow
 from .tally import Tally
 
 __all__ = ["LedgerPolicy", "Rules"]
@@ -50,6 +53,11 @@ class LedgerPolicy:
         stream_lag_memory: How long after the last slow notice D stays raised.
         rest_lag: L, the oldest that the broker's totals are when asked for.
         audit_interval: Between questions while orders are open.
+        idle_audit_interval: Between questions while none is known to be open: of an order
+            entered elsewhere every notice may be lost.
+        idle_audit_hours: From when to when, seconds after midnight, Korean time.
+        pace: From one call of the broker to the next at the soonest; questions that are
+            in no hurry use a fifth of that.
         settle_interval: Between questions while something is unresolved.
         settle_for: After this long the questions become rarer.
         correct_after: How long the same contradiction must stand to be believed.
@@ -65,6 +73,9 @@ class LedgerPolicy:
     stream_lag_memory: float = _seconds(600.0)
     rest_lag: float = _seconds(5.0)
     audit_interval: float = _seconds(30.0)
+    idle_audit_interval: float = _seconds(300.0)
+    idle_audit_hours: tuple[float, float] = (8 * _HOUR, 20 * _HOUR)
+    pace: float = _seconds(0.125)
     settle_interval: float = _seconds(2.0)
     settle_for: float = _seconds(20.0)
     correct_after: float = _seconds(120.0)
@@ -100,6 +111,18 @@ class Rules:
         too late), or if the totals are the whole order.
         """
         return tally.last_notice < asked_at - self.policy.rest_lag or quantity == tally.limit
+
+    def confirms(self, tally: Tally, row: SnapshotRow, asked_at: float) -> bool:
+        """Whether the totals are exactly what had been recorded L before the question.
+
+        Asked of an order that was not quiet.
+        """
+        if tally.provisional or tally.held:
+            return False
+        before = tally.counted_before(asked_at - self.policy.rest_lag)
+        return before is not None and (
+            (row.quantity, row.amount) == (before.quantity, before.amount)
+        )
 
     def holds(self, tally: Tally, notice: Notice) -> bool:
         """Whether the notice may be part of shares already counted from totals.

@@ -28,9 +28,10 @@ def settle(
     """Act on what the broker's totals have beyond the tally.
 
     Nothing, if the order was not quiet: the difference may be executions that the totals
-    do not reflect yet.  Otherwise the tally is verified if there is no difference, the
-    missed shares are recovered if there are any, and a difference that no fill explains
-    is left to stand until it is believed.
+    do not reflect yet; but if the totals are what had been counted L before the question,
+    the tally is verified as of then.  Otherwise the tally is verified if there is no
+    difference, the missed shares are recovered if there are any, and a difference that no
+    fill explains is left to stand until it is believed.
 
     Args:
         rules: What to decide by.
@@ -42,8 +43,11 @@ def settle(
     """
     difference = tally.difference(row.quantity, row.amount)
     if not rules.quiet(tally, row.quantity, page.asked_at):
-        # Agreement is no proof here (a missed fill may have a twin on its way), and
-        # no reason to ask again sooner either.
+        if rules.confirms(tally, row, page.asked_at):
+            _agreed(rules, tally, page)
+            return
+        # Agreement with what is counted now is no proof (a missed fill may have a twin on
+        # its way), and no reason to ask again sooner either.
         tally.contested = tally.contested or not difference.nothing
         return
     if not (difference.nothing or difference.a_fill):
@@ -61,8 +65,10 @@ def settle_absent(rules: Rules, tally: Tally, page: Page, *, now: float) -> Iter
 
     That is agreement if nothing of it was filled.  If something was, the broker
     contradicts its own notices; that is no ground to take a fill back, and an alarm once
-    it has stood for long.
+    it has stood for long.  After that nobody waits for it any more.
     """
+    if tally.disowned:
+        return
     if not rules.quiet(tally, 0, page.asked_at):
         tally.contested = tally.contested or tally.quantity != 0
         return
@@ -71,8 +77,8 @@ def settle_absent(rules: Rules, tally: Tally, page: Page, *, now: float) -> Iter
         _agreed(rules, tally, page)
         return
     tally.contradict(tally.difference(0, 0), now)
-    if rules.stands(tally.contradicted_at, now) and not tally.doubt_alarmed:
-        tally.doubt_alarmed = True
+    if rules.stands(tally.contradicted_at, now):
+        tally.disowned = True
         yield Alarm(
             kind=AlarmKind.NOT_LISTED,
             order=tally.order,
@@ -82,6 +88,7 @@ def settle_absent(rules: Rules, tally: Tally, page: Page, *, now: float) -> Iter
 
 def _agreed(rules: Rules, tally: Tally, page: Page) -> None:
     tally.agree(page.asked_at, wall_of_question(page) - rules.policy.rest_lag)
+    tally.forget_notices(page.asked_at - rules.policy.rest_lag)
 
 
 def _adopt(tally: Tally, row: SnapshotRow, page: Page, difference: Totals) -> Balance:

@@ -1,10 +1,9 @@
-"""What is counted: one order, one day of orders, and the sharing out of a difference."""
+"""What is counted of one order, and the sharing out of a difference."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from datetime import date
 
 import attrs
 
@@ -13,7 +12,10 @@ from kxt_trio.models import FillOrigin
 from .facts import Amount, Notice, OrderKey, SnapshotRow
 from .findings import Alarm, AlarmKind, Deliver
 
-__all__ = ["Day", "Tally", "Totals", "share_out"]
+__all__ = ["Tally", "Totals", "share_out"]
+
+#: Of an order that trades without a pause so many notices are remembered, or half.
+_RECENT_MOST = 256
 
 
 @attrs.frozen
@@ -57,7 +59,13 @@ class Tally:
         contested: The last answer neither agreed nor could be acted on.
         contradiction: The impossible difference that the last answers had, if any.
         contradicted_at: Since when it is the same.
-        doubt_alarmed: Somebody was told that the broker does not list the order.
+        disowned: The broker does not list the order, and somebody was told.
+        recent: Notices counted since the last agreement, or the latest of them: when
+            each was received, its shares, its won.
+        known_since: Of a moment not after this, ``recent`` may lack notices.
+        ended_at: The shares filled when the broker said that nothing is left to fill.
+        watched: It is in doubt and trades; see :mod:`~kxt_trio.reconcile.pauses`.
+        parts: The venues whose rows were added up, where there was more than one.
     """
 
     order: OrderKey
@@ -77,7 +85,14 @@ class Tally:
     contested: bool = False
     contradiction: Totals | None = None
     contradicted_at: float = math.inf
-    doubt_alarmed: bool = False
+    disowned: bool = False
+    recent: list[tuple[float, int, Amount]] = attrs.field(
+        factory=list[tuple[float, int, Amount]]
+    )
+    known_since: float = -math.inf
+    ended_at: int | None = None
+    watched: bool = False
+    parts: frozenset[str] = frozenset()
 
     @property
     def limit(self) -> int | None:
@@ -88,18 +103,19 @@ class Tally:
     def open(self) -> bool:
         """More can be filled, as far as is known."""
         limit = self.limit
-        return limit is None or self.quantity < limit
+        return (limit is None or self.quantity < limit) and self.quantity != self.ended_at
 
     @property
     def unresolved(self) -> bool:
         """Something about the order waits for an answer."""
-        return self.contested or self.provisional or bool(self.held)
+        return bool(self.held) or ((self.contested or self.provisional) and not self.disowned)
 
     @property
     def unverified(self) -> bool:
         """No answer has confirmed all that is counted."""
         return (
             self.unresolved
+            or self.disowned
             or self.last_notice > self.verified_at
             or (self.verified_at == -math.inf)
         )
@@ -107,6 +123,22 @@ class Tally:
     def difference(self, quantity: int, amount: Amount) -> Totals:
         """What the broker's totals have beyond what is counted."""
         return Totals(quantity - self.quantity, amount - self.amount)
+
+    def counted_before(self, at: float) -> Totals | None:
+        """What was counted less the notices received then or later; None if not known.
+
+        Shares from totals count as if they had been there always: they happened before
+        the answer that they are from.
+        """
+        if at <= self.known_since:
+            return None
+        quantity, amount = self.quantity, self.amount
+        for received_at, shares, won in reversed(self.recent):
+            if received_at < at:
+                break
+            quantity -= shares
+            amount -= won
+        return Totals(quantity, amount)
 
     def add(self, quantity: int, amount: Amount) -> None:
         """Count these too."""
@@ -119,12 +151,20 @@ class Tally:
         if limit is None or row.quantity > limit:
             self.ordered = row.order_quantity
             self.withdrawn = 0
+        self.ended_at = row.quantity if row.finished else None
+        self.disowned = False
 
     def deliver_live(self, notice: Notice, fence: int | None = None) -> Deliver:
-        """Count a notice."""
+        """Count a notice; with ``fence``, one that the broker's totals have already."""
         start = self.quantity
         amount = notice.price * notice.quantity
-        self.add(notice.quantity, amount)
+        self.quantity = start + notice.quantity
+        self.amount += amount
+        if fence is None:
+            recent = self.recent
+            recent.append((notice.received_at, notice.quantity, amount))
+            if len(recent) > _RECENT_MOST:
+                self._forget_oldest()
         return Deliver(
             order=self.order,
             origin=FillOrigin.LIVE,
@@ -162,11 +202,17 @@ class Tally:
             source=row,
         )
 
+    def _forget_oldest(self) -> None:
+        forgotten = self.recent[: _RECENT_MOST // 2]
+        del self.recent[: _RECENT_MOST // 2]
+        self.known_since = max(self.known_since, forgotten[-1][0])
+
     def held_too_long(self, now: float, alarm_after: float) -> Iterator[Alarm]:
         """Say, once, that notices wait and nothing decides them."""
-        waiting = now - self.held[0].received_at
-        if waiting >= alarm_after and not self.hold_alarmed:
+        since = self.held[0].received_at
+        if now >= since + alarm_after and not self.hold_alarmed:
             self.hold_alarmed = True
+            waiting = now - since
             yield Alarm(
                 kind=AlarmKind.HELD_LONG,
                 order=self.order,
@@ -180,7 +226,14 @@ class Tally:
         self.contested = False
         self.contradiction = None
         self.contradicted_at = math.inf
-        self.doubt_alarmed = False
+        self.disowned = False
+
+    def forget_notices(self, before: float) -> None:
+        """No answer that is still to be acted on was asked for so early."""
+        recent = self.recent
+        if recent and recent[-1][0] < before:
+            self.known_since = max(self.known_since, recent[-1][0])
+            recent.clear()
 
     def contradict(self, difference: Totals, now: float) -> None:
         """Note a difference that no missed fill explains; the same one keeps its age."""
@@ -190,63 +243,13 @@ class Tally:
             self.contradicted_at = now
 
 
-@attrs.define(eq=False)
-class Day:
-    """The orders of one trade date.
-
-    Attributes:
-        tallies: By order.
-        doubtful_since: Up to this monotonic moment fills may have been missed; None if
-            every order agreed with the broker since.
-        review_at: When to look at the settled day once more, monotonic; None once asked.
-        review_asked_at: When that was asked, monotonic, while the answer is to come.
-        listed_at: When the last complete list of the day's orders was asked for.
-        verified_wall: Executions before this wall time are surely counted, those of
-            orders never seen included.
-    """
-
-    tallies: dict[OrderKey, Tally] = attrs.field(factory=dict[OrderKey, Tally])
-    doubtful_since: float | None = None
-    review_at: float | None = None
-    review_asked_at: float | None = None
-    listed_at: float = -math.inf
-    verified_wall: float | None = None
-
-    @property
-    def open(self) -> bool:
-        """An order of the day can still be filled."""
-        return any(tally.open for tally in self.tallies.values())
-
-    def reviewed_by(self, asked_at: float) -> bool:
-        """Whether an answer to a question asked then is the second look, and agrees."""
-        return (
-            self.review_asked_at is not None
-            and asked_at >= self.review_asked_at
-            and not any(tally.unresolved for tally in self.tallies.values())
-        )
-
-    def doubt(self, at: float) -> None:
-        """Fills may have been missed until now."""
-        self.doubtful_since = at
-        self.review_at = None
-        self.review_asked_at = None
-
-    def forgettable(self, trade_date: date, before: date) -> bool:
-        """Old, and nothing left to ask."""
-        return (
-            trade_date < before
-            and self.doubtful_since is None
-            and not any(tally.unresolved for tally in self.tallies.values())
-        )
-
-
 def share_out(missed: Totals, held: Sequence[Notice]) -> tuple[int, Totals]:
     """Find which of the held notices the difference to the totals contains.
 
     A notice that was held and is not in what was recovered before must be in the
     difference.  The latest executions are the likeliest, so the split is between the
-    older, absorbed, and the newer, released: the one that leaves nothing over, else the
-    one that releases most and leaves something that can have been traded.
+    older, absorbed, and the newer, released.  It is made only where it leaves nothing
+    over: what another split left would be a guess, at a price nobody traded at.
 
     Args:
         missed: Shares and won that the totals have beyond the ledger; a fill, or nothing.
@@ -256,7 +259,6 @@ def share_out(missed: Totals, held: Sequence[Notice]) -> tuple[int, Totals]:
         How many of the oldest are absorbed, and what is left to recover.  The sum of
         released and recovered is ``missed``, whatever the split.
     """
-    best = (len(held), missed)
     rest = missed
     for index in range(len(held) - 1, -1, -1):
         notice = held[index]
@@ -265,6 +267,4 @@ def share_out(missed: Totals, held: Sequence[Notice]) -> tuple[int, Totals]:
         )
         if rest.nothing:
             return index, rest
-        if rest.a_fill:
-            best = (index, rest)
-    return best
+    return len(held), missed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -30,10 +29,10 @@ from kxt_trio.models import (
 from kxt_trio.models.values import PROVIDER
 from kxt_trio.protocol.order_row import OrderRow
 from kxt_trio.settings import Environment
-from kxt_trio.transport.inquiries import DailyOrders
+from kxt_trio.transport.rest import TimedPage
 
-from .facts import Amount, Notice, OrderKey, OrderSeen, Page, Snapshot, SnapshotRow
-from .findings import Correct, Deliver, NeedSnapshot
+from .facts import Amount, Notice, OrderKey, OrderSeen, Page, SnapshotRow
+from .findings import Correct, Deliver
 
 __all__ = ["Translation"]
 
@@ -90,23 +89,13 @@ class Translation:
             case _:
                 return None
 
-    def snapshot(
-        self, answer: DailyOrders, question: NeedSnapshot, wall_at: Callable[[float], float]
-    ) -> Snapshot:
-        """The broker's answer; ``wall_at`` gives the latest the broker's clock showed."""
-        return Snapshot(
-            pages=tuple(
-                Page(
-                    asked_at=timed.asked_at,
-                    answered_at=timed.answered_at,
-                    answered_wall=wall_at(timed.answered_at),
-                    rows=tuple(self._row(row) for row in timed.page.rows),
-                )
-                for timed in answer.pages
-            ),
-            trade_dates=question.trade_dates,
-            complete=answer.complete,
-            order=question.order,
+    def page(self, timed: TimedPage, latest_wall: float) -> Page:
+        """A page of the broker's answer; ``latest_wall`` is the latest its clock showed."""
+        return Page(
+            asked_at=timed.asked_at,
+            answered_at=timed.answered_at,
+            answered_wall=latest_wall,
+            rows=tuple(map(self._row, timed.page.rows)),
         )
 
     def _row(self, row: OrderRow) -> SnapshotRow:
@@ -115,6 +104,9 @@ class Translation:
             quantity=row.filled_quantity,
             amount=_amount(row.filled_amount),
             order_quantity=row.order_quantity,
+            finished=row.finished,
+            part=_part(row),
+            subject=(row.symbol, row.side),
             payload=row,
         )
 
@@ -144,7 +136,7 @@ class Translation:
             side=row.side,
             order_quantity=_decimal(row.order_quantity),
             order_price=row.order_price,
-            venue=row.venue,
+            venue=row.venue if _is_whole(found) else None,
             account=self.account,
             origin=FillOrigin.RECOVERED,
             executed_between=(_moment(found.earliest), latest),
@@ -187,7 +179,17 @@ def _row_of(found: Deliver | Correct) -> OrderRow:
     return cast("OrderRow", cast("SnapshotRow", found.source).payload)
 
 
-@lru_cache(maxsize=8192)
+def _part(row: OrderRow) -> str:
+    return "" if row.venue is None else str(row.venue)
+
+
+def _is_whole(found: Deliver) -> bool:
+    """Whether it was found in one row, and not in those of several venues."""
+    source = cast("SnapshotRow", found.source)
+    return source.part == _part(cast("OrderRow", source.payload))
+
+
+@lru_cache(maxsize=32_768)
 def _order_key(environment: str, tag: str, day: date, order_id: str) -> OrderKey:
     return OrderKey(environment, tag, day, order_id)
 

@@ -31,16 +31,29 @@ class DailyOrders:
     failure: KXTError | None = None
 
     @property
-    def complete(self) -> bool:
-        """Every page came, every row could be read and the last page was marked as such.
+    def flaw(self) -> str | None:
+        """Why something may be missing; None if nothing is.
 
-        Only then does the absence of an order mean anything.
+        Nothing is, if every page came, every row could be read, the last page was marked
+        as such, and the rows come to what the broker says that they come to: on paper,
+        lists without rows have been seen beside sums that were not zero.  Only then does
+        the absence of an order mean anything.
         """
-        return (
-            self.failure is None
-            and self.pages[-1].page.last
-            and not any(timed.page.faults for timed in self.pages)
-        )
+        if self.failure is not None:
+            return str(self.failure)
+        for timed in self.pages:
+            if timed.page.faults:
+                return timed.page.faults[0]
+        filled = sum(row.filled_quantity for timed in self.pages for row in timed.page.rows)
+        said = [timed.page.sums for timed in self.pages]
+        if any(sums.filled is not None and sums.filled > filled for sums in said):
+            return "the rows are less than the sum"
+        if not any(timed.page.rows for timed in self.pages) and any(s.ordered for s in said):
+            return "no rows, and a sum of orders"
+        last = self.pages[-1].page
+        if not (last.last or (last.ends_in_silence and last.sums.filled == filled)):
+            return "the last page is not marked as such"
+        return None
 
 
 class Inquiries:

@@ -12,13 +12,18 @@ import trio
 
 from kxt_trio.settings import Environment
 
-__all__ = ["Pacer"]
+__all__ = ["Pacer", "call_gap"]
 
 # Paper counts by the second on its own clock, and calls bunch up on the way there.
 _GAPS = {Environment.REAL: 0.125, Environment.PAPER: 1.1}
 
 #: Told to slow down, nobody calls for this long: the second that was full is over then.
 _BREATHER = 1.1
+
+
+def call_gap(environment: Environment) -> float:
+    """Seconds from one call to the next, at the soonest."""
+    return _GAPS[environment]
 
 
 class Pacer:
@@ -37,7 +42,7 @@ class Pacer:
     @classmethod
     def of(cls, environment: Environment) -> Pacer:
         """Return one at the environment's pace."""
-        return cls(_GAPS[environment])
+        return cls(call_gap(environment))
 
     async def turn(self) -> None:
         """Wait for the next turn.  Who is cancelled while waiting leaves it unused."""

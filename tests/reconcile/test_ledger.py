@@ -111,7 +111,7 @@ def test_open_orders_are_audited(desk):
     assert desk.question().not_before == 121 + 30
 
 
-def test_without_open_orders_there_is_silence_after_one_more_look():
+def test_without_open_orders_there_is_one_more_look_and_then_one_every_five_minutes():
     desk = Desk()
     desk.connect(0)
     desk.answer(6)
@@ -122,8 +122,24 @@ def test_without_open_orders_there_is_silence_after_one_more_look():
     asked = len(desk.all)
     desk.answer(120)
     desk.tick(125)
-    (verified,) = desk.all[asked:]
+    question, verified = desk.all[asked:]
     assert verified.reviewed
+    assert (question.reason, question.not_before) == (Reason.AUDIT, 120 + 300)
+
+
+def test_nobody_looks_at_night():
+    desk = Desk(start=kst_midnight(TODAY) + 19.99 * 3600)
+    desk.connect(0)
+    desk.answer(6)
+    desk.tick(11)
+    desk.tick(36)  # 20:00, the end of a session
+    desk.answer(42)
+    desk.tick(47)
+    desk.answer(160)
+    desk.tick(165)
+    assert desk.ledger.verified
+    at = desk.start + desk.question().not_before
+    assert at == kst_midnight(TODAY) + 86_400 + 8 * 3600
 
 
 def test_an_order_that_looks_finished_is_asked_about(desk):
@@ -155,7 +171,7 @@ def test_an_unreadable_frame_is_asked_about_at_once_and_leaves_doubt(desk):
 
 
 def test_a_session_end_is_asked_about():
-    desk = Desk()
+    desk = Desk(idle_audit_interval=86_400)
     desk.connect(0)
     settle_start(desk)
     end = 5.5 * 3600
@@ -171,7 +187,7 @@ def test_midnight_leaves_yesterday_to_be_asked_about():
     desk.answer(6)
     desk.tick(9)
     desk.tick(10)
-    assert desk.question().trade_dates == (TODAY, TODAY + timedelta(days=1))
+    assert desk.question().trade_dates == (TODAY + timedelta(days=1), TODAY)
 
 
 def test_one_contested_order_is_asked_about_alone(desk):
@@ -392,14 +408,24 @@ def test_a_held_notice_is_absorbed_if_nothing_is_missing(desk):
 def test_a_held_notice_is_released_if_the_totals_have_it(desk):
     recover(desk)
     desk.fill(16, 5, 101, executed=10)
-    desk.answer(22, row(12, 1_210))
+    desk.answer(22, row(10, 1_005))
     found = desk.tick(27)
     assert [(fill.origin, fill.quantity, fill.amount) for fill in only(found, Deliver)] == [
-        ("live", 5, 505),
-        ("recovered", 2, 205),
+        ("live", 5, 505)
     ]
     # The totals behind the release may reflect what comes late again.
     assert only(desk.fill(28, 1, executed=22), Held)
+
+
+def test_a_held_notice_is_not_released_if_that_would_leave_a_price_to_guess(desk):
+    recover(desk)
+    desk.fill(16, 1, 99, executed=10)  # of the recovered shares, or a later one?
+    desk.answer(22, row(8, 800))
+    found = desk.tick(27)
+    assert [(fill.origin, fill.quantity, fill.amount) for fill in only(found, Deliver)] == [
+        ("recovered", 3, 300)
+    ]
+    assert len(only(found, Absorbed)) == 1
 
 
 def test_of_several_held_the_newest_are_released(desk):
@@ -528,26 +554,47 @@ def test_notices_from_just_before_a_restart_still_disturb_the_quiet(desk):
     assert again.delivered() == []
 
 
+def days_ago(*ages: int):
+    return tuple(TODAY - timedelta(days=n) for n in ages)
+
+
 @pytest.mark.parametrize(
-    ("reviewed", "ages"), [(True, (5, 3, 2, 1, 0)), (False, range(5, -1, -1))]
+    ("reviewed", "ages"),
+    [
+        ({5, 4, 3}, (0, 1, 2, 3)),
+        ({5, 3}, (0, 1, 2, 3, 4, 5)),  # what was reviewed has to be so without a gap
+        ({4, 3}, (0, 1, 2, 3, 4, 5)),
+        (set(), (0, 1, 2, 3, 4, 5)),
+    ],
 )
 def test_a_restart_asks_for_every_day_since_the_last_reviewed(reviewed, ages):
-    records = [
-        Began(trade_date=TODAY - timedelta(days=5)),
-        Verified(trade_date=TODAY - timedelta(days=5), as_of=0.0),
-        Verified(trade_date=TODAY - timedelta(days=3), as_of=0.0, reviewed=reviewed),
+    records = [Began(trade_date=TODAY - timedelta(days=5))]
+    records += [
+        Verified(trade_date=day, as_of=0.0, reviewed=age in reviewed)
+        for age, day in zip((5, 4, 3), days_ago(5, 4, 3), strict=True)
     ]
     desk = Desk()
     desk.ledger.load(records)
     (question,) = desk.connect(0)
-    assert question.trade_dates == tuple(TODAY - timedelta(days=n) for n in ages)
+    assert question.trade_dates[0] == TODAY
+    assert set(question.trade_dates) >= set(days_ago(*ages[:4]))
+    if reviewed != {4, 3}:
+        assert question.trade_dates == days_ago(*ages)
+
+
+def test_days_beyond_the_reach_of_the_inquiry_are_let_go_with_an_alarm():
+    desk = Desk()
+    desk.ledger.load([Began(trade_date=TODAY - timedelta(days=100))])
+    alarm, question = desk.connect(0)
+    assert alarm.kind is AlarmKind.DAY_UNKNOWN
+    assert question.trade_dates == days_ago(*range(91))
 
 
 def test_a_restart_knows_the_day_it_began_though_nothing_was_counted():
     desk = Desk()
     desk.ledger.load([Began(trade_date=YESTERDAY)])
     (question,) = desk.connect(0)
-    assert question.trade_dates == (YESTERDAY, TODAY)
+    assert question.trade_dates == (TODAY, YESTERDAY)
 
 
 def test_a_restart_before_the_baseline_was_known_still_adopts():
@@ -657,7 +704,7 @@ def test_days_that_are_settled_are_forgotten_after_a_while(desk):
 def test_a_sleeping_machine_doubts_every_day_it_slept_through(desk):
     settle_start(desk, row(0, 0))
     desk.tick(3 * 86_400)
-    assert desk.question().trade_dates == tuple(TODAY + timedelta(days=n) for n in range(4))
+    assert desk.question().trade_dates == days_ago(-3, -2, -1, 0)
 
 
 def test_statistics_tell_how_things_stand(desk):
