@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -88,3 +90,12 @@ def test_nothing_public_is_left_out_of_all():
 
 def test_version_is_that_of_the_distribution():
     assert kxt_trio.__version__ == importlib.metadata.version("kxt_trio")
+
+
+def test_what_a_client_needs_is_not_imported_before_there_is_one() -> None:
+    late = ("httpx", "cattrs", "trio_websocket", "sqlite3", "Crypto", "kxt_trio.session")
+    code = f"import kxt_trio, sys; print(*[name for name in {late} if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []

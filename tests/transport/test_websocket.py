@@ -470,6 +470,14 @@ async def test_a_message_in_pieces_is_one_message(nursery: trio.Nursery):
     assert await receive(link) == ["체결통보"]
 
 
+async def test_messages_that_come_together_are_received_together(nursery: trio.Nursery):
+    link, peer = await connect(nursery)
+    together = [peer.frame(TEXT, b"one"), peer.frame(PING, b"?"), peer.frame(TEXT, b"two")]
+    await peer.stream.send_all(b"".join(together))
+    assert await link.receive() == ["one", "two"]
+    assert await peer.receive() == (PONG, b"?")
+
+
 async def test_a_message_of_the_greatest_size_passes(nursery: trio.Nursery):
     link, peer = await connect(nursery)
     await peer.send(TEXT, b"x" * LIMIT)
