@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from .broker import Broker
 from .control_desk import Refusal
 from .rest_desk import Outage
@@ -159,9 +161,11 @@ class BrokerFaults:
         self._broker.inquiry.truncated += times
 
     def restore_pages(self) -> None:
-        """End :meth:`truncate_pages` and :meth:`shift_pages`."""
-        self._broker.inquiry.truncated = 0
-        self._broker.inquiry.shifts.clear()
+        """End what makes lists lack rows: cut, shifted and hidden ones, refused days."""
+        inquiry = self._broker.inquiry
+        inquiry.truncated, inquiry.hidden = 0, False
+        inquiry.shifts.clear()
+        inquiry.refused_days.clear()
 
     def shift_pages(self, by: int = 1, times: int = 1) -> None:
         """Let the next continuations start ``by`` rows too late, or too early if negative.
@@ -181,7 +185,30 @@ class BrokerFaults:
         """
         self._broker.exchange.order(order_id).misreported_totals = (quantity, amount)
 
+    def garble_row(self, order_id: str) -> None:
+        """Let the row of this order be one that nobody can read."""
+        self._broker.exchange.order(order_id).garbled = True
+
+    def split_row(self, order_id: str) -> None:
+        """Let inquiries list this order twice, its executions by turns at KRX and NXT.
+
+        As a router's order might be listed; nobody has recorded it yet.
+        """
+        self._broker.exchange.order(order_id).split = True
+
     def report_truly(self, order_id: str) -> None:
-        """End :meth:`misreport_finished` and :meth:`misreport_totals`."""
+        """End what is wrong with the rows of this order."""
         order = self._broker.exchange.order(order_id)
         order.misreported_finished, order.misreported_totals = False, None
+        order.garbled = order.split = False
+
+    def hide_rows(self) -> None:
+        """Let inquiries list no order, beside sums that are true; until :meth:`restore_pages`.
+
+        Seen on paper accounts.
+        """
+        self._broker.inquiry.hidden = True
+
+    def refuse_day(self, day: date) -> None:
+        """Refuse every inquiry about this day (``KIER2570``), until :meth:`restore_pages`."""
+        self._broker.inquiry.refused_days.add(day)

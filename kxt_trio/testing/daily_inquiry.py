@@ -31,6 +31,9 @@ _SIDES = {Side.SELL: ("01", "현금매도"), Side.BUY: ("02", "현금매수")}
 _TYPE_NAMES = {"00": "지정가", "01": "시장가", "02": "조건부지정가", "03": "최유리지정가"}
 _VENUES = {Venue.KRX: "KRX", Venue.NXT: "NXT", Venue.SOR_KRX: "SOR", Venue.SOR_NXT: "SOR"}
 _ALL = "00"
+#: Where the router trades, in turn, if an order is to be listed by venue.
+_SPLIT_OVER = ("KRX", "NXT")
+_REFUSED_DAY = {"rt_cd": "7", "msg_cd": "KIER2570", "msg1": "조회일자를 확인하십시오"}
 
 
 @attrs.frozen
@@ -47,6 +50,8 @@ class DailyInquiry:
     Attributes:
         truncated: Pages to come that lose the second half of their rows.
         shifts: By how many rows each following continuation misses its place.
+        hidden: No rows are listed, beside sums that are true.
+        refused_days: A question about one of these days, or a range with one, is refused.
     """
 
     def __init__(self, exchange: Exchange, environment: Environment) -> None:
@@ -54,6 +59,8 @@ class DailyInquiry:
         self._environment = environment
         self.truncated: int = 0
         self.shifts: deque[int] = deque()
+        self.hidden: bool = False
+        self.refused_days: set[date] = set()
 
     def answer(self, query: Mapping[str, str], *, continued: bool, until: float) -> InquiryPage:
         """Return the page asked for, as things stood at ``until`` on trio's clock.
@@ -62,6 +69,10 @@ class DailyInquiry:
             KXTValidationError: a parameter is missing or unusable; names it.
         """
         rows = self._rows(query, until)
+        if any(_is_within(query, day) for day in self.refused_days):
+            return InquiryPage("", _REFUSED_DAY)
+        if self.hidden:
+            return InquiryPage("D", _body(query, [], rows, following=None))
         start = self._start(query) if continued else 0
         end = start + _PAGE_ROWS[self._environment]
         page = rows[start:end]
@@ -72,15 +83,7 @@ class DailyInquiry:
         last_code, more_code = ("E", "M") if continued else ("D", "F")
         return InquiryPage(
             more_code if more else last_code,
-            {
-                "ctx_area_fk100": _fingerprint(query).ljust(_CONTEXT_WIDTH),
-                "ctx_area_nk100": (f"{end:010d}" if more else "").ljust(_CONTEXT_WIDTH),
-                "output1": page,
-                "output2": _sums(rows),
-                "rt_cd": "0",
-                "msg_cd": "KIOK0510" if more else "KIOK0460",
-                "msg1": "조회가 완료되었습니다",
-            },
+            _body(query, page, rows, following=end if more else None),
         )
 
     def _start(self, query: Mapping[str, str]) -> int:
@@ -100,12 +103,36 @@ class DailyInquiry:
         first, last = _day(query, "INQR_STRT_DT"), _day(query, "INQR_END_DT")
         keeps = _filters(query, self._environment)
         rows = [
-            _row(order, _reported(order, until))
+            row
             for order in self._exchange.orders(first, last, account)
             if order.placed.at <= until
+            for row in _rows_of(order, until)
         ]
         rows = [row for row in rows if all(keep(row) for keep in keeps)]
         return rows if query["INQR_DVSN"] == "01" else rows[::-1]
+
+
+def _is_within(query: Mapping[str, str], day: date) -> bool:
+    return _day(query, "INQR_STRT_DT") <= day <= _day(query, "INQR_END_DT")
+
+
+def _body(
+    query: Mapping[str, str],
+    page: list[dict[str, str]],
+    rows: list[dict[str, str]],
+    *,
+    following: int | None,
+) -> dict[str, object]:
+    context = "" if following is None else f"{following:010d}"
+    return {
+        "ctx_area_fk100": _fingerprint(query).ljust(_CONTEXT_WIDTH),
+        "ctx_area_nk100": context.ljust(_CONTEXT_WIDTH),
+        "output1": page,
+        "output2": _sums(rows),
+        "rt_cd": "0",
+        "msg_cd": "KIOK0460" if following is None else "KIOK0510",
+        "msg1": "조회가 완료되었습니다",
+    }
 
 
 def _filters(
@@ -147,6 +174,26 @@ def _reported(order: Order, until: float) -> Totals:
         return totals
     quantity, amount = order.misreported_totals
     return attrs.evolve(totals, quantity=quantity, amount=amount)
+
+
+def _rows_of(order: Order, until: float) -> list[dict[str, str]]:
+    """The order's row; of one that is split, one for each venue that traded."""
+    row = _row(order, _reported(order, until))
+    if order.garbled:
+        row["tot_ccld_qty"] = "?"
+    if not order.split:
+        return [row]
+    done = [one for one in order.executions if one.moment.at <= until]
+    rows: list[dict[str, str]] = []
+    for turn, venue in enumerate(_SPLIT_OVER):
+        part = done[turn :: len(_SPLIT_OVER)]
+        quantity = sum(one.quantity for one in part)
+        amount = sum(one.quantity * one.price for one in part)
+        totals = {"tot_ccld_qty": str(quantity), "tot_ccld_amt": str(amount)}
+        if part or not turn:
+            average = {"avg_prvs": str(_average(amount, quantity))}
+            rows.append({**row, **totals, **average, "excg_id_dvsn_Cd": venue})
+    return rows
 
 
 def _row(order: Order, totals: Totals) -> dict[str, str]:
@@ -195,7 +242,7 @@ def _row(order: Order, totals: Totals) -> dict[str, str]:
 
 
 def _sums(rows: list[dict[str, str]]) -> dict[str, str]:
-    quantity = sum(int(row["tot_ccld_qty"]) for row in rows)
+    quantity = sum(int(row["tot_ccld_qty"]) for row in rows if row["tot_ccld_qty"] != "?")
     amount = sum(int(row["tot_ccld_amt"]) for row in rows)
     return {
         "tot_ord_qty": str(sum(int(row["ord_qty"]) for row in rows)),

@@ -105,6 +105,10 @@ class Order:
     misreported_finished: bool = False
     #: Shares and won that an inquiry gives as traded, whatever is true.
     misreported_totals: tuple[int, int] | None = None
+    #: An inquiry's row of this order has no quantity that could be read.
+    garbled: bool = False
+    #: An inquiry lists this order once for each venue at which the router traded.
+    split: bool = False
 
     @property
     def day(self) -> date:
