@@ -84,14 +84,11 @@ class Book:
 
     def doubt_gap(self, today: date, at: float) -> None:
         """Fills may have been missed on every day since the last one settled."""
-        day = min(self.verified_through or min(self.days, default=today), today)
-        while day <= today:
-            self.day(day)
-            day += timedelta(days=1)
+        start = min(self.verified_through or min(self.days, default=today), today)
+        for ago in range((today - start).days + 1):
+            self.day(today - timedelta(days=ago))
         for trade_date, known in self.days.items():
-            if known.doubtful_since is not None or trade_date >= (
-                self.verified_through or date.min
-            ):
+            if known.doubtful_since is not None or trade_date >= start:
                 known.doubt(at)
                 known.answered()
 

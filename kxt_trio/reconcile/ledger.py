@@ -317,10 +317,15 @@ class Ledger:
         self._plan(out)
 
     def _begin(self, out: list[Finding]) -> None:
-        if self._book.first_date == date.min:
-            self._book.first_date = self._calendar.today
-            if self._fresh:
-                out.append(Began(trade_date=self._calendar.today))
+        """Note the first day; a clock set right may show that it was an earlier one."""
+        book, today = self._book, self._calendar.today
+        if book.first_date != date.min and book.first_date <= today:
+            return
+        if self._fresh or book.first_date != date.min:
+            out.append(Began(trade_date=today))
+        if book.first_date != date.min:
+            book.based = self._policy.replay == "today"
+        book.first_date = today
 
     def _disconnected(self) -> None:
         self._connected_at = None
@@ -347,6 +352,7 @@ class Ledger:
             self._judge(tick.at)
             self._plan(out)
         elif ended:
+            self._begin(out)
             self._plan(out)
         if tick.at >= self._pauses.next_at and self._pauses.look(tick.at):
             self._schedule.pause(tick.at)
