@@ -14,6 +14,7 @@ import httpx  # noqa: ASYNC127
 
 import kxt_trio
 from kxt_trio.transport import network
+from kxt_trio.transport.token_cache import TokenCache
 
 HERE = Path(__file__).parent
 
@@ -55,6 +56,7 @@ doctest_global_setup = "from kxt_trio import *"
 # class in its module and those of the __init__ that attrs wrote in a copy of it.
 for namespace in (vars(network), network.Network.__init__.__globals__):
     namespace["httpx"] = httpx
+    namespace["TokenCache"] = TokenCache
 
 
 # Cross references to other projects.  Their own inventories would have to be fetched, so

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 import trio
@@ -41,7 +42,7 @@ def feed(lane: TextLane, pieces: Sequence[bytes]) -> tuple[list[str], bytes]:
 
 def cut(data: bytes, at: Sequence[int]) -> list[bytes]:
     edges = [0, *sorted(min(edge, len(data)) for edge in at), len(data)]
-    return [data[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [data[a:b] for a, b in pairwise(edges)]
 
 
 def read_by_the_library(data: bytes) -> list[str]:
