@@ -70,6 +70,9 @@ def settle_absent(rules: Rules, tally: Tally, page: Page, *, now: float) -> Iter
     if tally.disowned:
         return
     if not rules.quiet(tally, 0, page.asked_at):
+        if rules.confirms(tally, SnapshotRow(tally.order, 0, 0), page.asked_at):
+            _agreed(rules, tally, page)  # it was filled after the question
+            return
         tally.contested = tally.contested or tally.quantity != 0
         return
     if tally.quantity == 0 and not tally.held:

@@ -67,6 +67,14 @@ def test_agreement_with_what_is_counted_now_proves_nothing(desk):
     assert desk.delivered()[-1] == ("recovered", 1, 100)
 
 
+def test_an_order_filled_after_the_question_is_not_missing_from_the_answer(desk):
+    desk.answer(6, row(0, 0))
+    desk.fill(7, 1, number=2)
+    desk.tick(11)
+    assert desk.ledger.verified
+    assert not list(desk.ledger._book.unresolved())
+
+
 def test_a_day_is_verified_no_further_than_its_oldest_order(desk):
     desk.fill(1, 2)
     desk.answer(7, row(2, 200), order=key())  # of the one order alone
