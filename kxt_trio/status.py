@@ -68,6 +68,7 @@ class StreamStatistics:
         last_frame_age: Seconds since anything came from the broker; None before that.
         unverified_orders: Orders of which the broker has not confirmed all that was
             counted; None without reconciliation, as are the following.
+        days_in_doubt: Days on which orders never heard of may have been filled.
         recovered: Fills that were found in the broker's totals.
         held: Notices that wait now, since recovered fills may contain them already.
         corrections: Times that the totals proved too much or the wrong amount delivered.
@@ -85,6 +86,7 @@ class StreamStatistics:
     last_unreadable: str | None
     last_frame_age: float | None
     unverified_orders: int | None = None
+    days_in_doubt: int | None = None
     recovered: int | None = None
     held: int | None = None
     corrections: int | None = None

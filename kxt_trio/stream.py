@@ -26,6 +26,7 @@ from .models import (
 from .status import SUBSCRIBED, SessionStatus, StreamState, StreamStatistics
 
 __all__ = [
+    "IN_A_ROW",
     "EventStream",
     "FillOutlet",
     "FillStream",
@@ -37,7 +38,7 @@ __all__ = [
 _Event = TypeVar("_Event")
 
 #: So many waiting events may be taken without a turn for other tasks.
-_IN_A_ROW = 32
+IN_A_ROW = 32
 
 #: What a session has to offer.
 Offered: TypeAlias = FillEvent | OrderLifecycleEvent | Correction
@@ -170,7 +171,7 @@ class EventStream(trio.abc.ReceiveChannel[_Event]):
         # A turn of the scheduler costs more than a fill: while some wait, others get
         # theirs after every few.  A cancel is looked for each time.
         buffer: trio.MemoryReceiveChannel[_Event] = self._outlet.buffer
-        if self._in_a_row < _IN_A_ROW:
+        if self._in_a_row < IN_A_ROW:
             await trio.lowlevel.checkpoint_if_cancelled()
             try:
                 event = buffer.receive_nowait()
@@ -276,6 +277,7 @@ class EventStream(trio.abc.ReceiveChannel[_Event]):
                 else trio.current_time() - status.last_frame_at
             ),
             unverified_orders=None if audit is None else audit.unverified_orders,
+            days_in_doubt=None if audit is None else audit.days_in_doubt,
             recovered=None if audit is None else audit.recovered,
             held=None if audit is None else audit.held,
             corrections=None if audit is None else audit.corrections,
