@@ -125,7 +125,7 @@ def fuzz(session: nox.Session) -> None:
     session.install(INSTALLED, *group("test"))
     command = ["python", "-m", "pytest", "-m", "hypothesis", "-o", "faulthandler_timeout=0"]
     env = {"HYPOTHESIS_PROFILE": "fuzz"}
-    run_tests(session, *command, "protocol", *session.posargs, env=env)
+    run_tests(session, *command, "protocol", "transport", *session.posargs, env=env)
 
 
 @nox.session
