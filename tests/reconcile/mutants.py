@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from kxt_trio.reconcile.facts import Notice
+import math
+
+from kxt_trio.reconcile.facts import Notice, SnapshotRow
 from kxt_trio.reconcile.rules import Rules
 from kxt_trio.reconcile.tally import Tally
 
@@ -44,6 +46,52 @@ class QuietOnlyBefore(Rules):
         since = tally.last_notice
         edge = asked_at - self.policy.rest_lag
         return since < edge or since > asked_at or quantity == tally.limit
+
+
+class ConfirmsWhatIsCountedNow(Rules):
+    """No L at all: takes agreement with the count of this moment for proof."""
+
+    def confirms(self, tally: Tally, row: SnapshotRow, asked_at: float) -> bool:
+        return (row.quantity, row.amount) == (tally.quantity, tally.amount)
+
+
+class ConfirmsFromTheQuestion(Rules):
+    """Leaves out L: takes what was counted at the question to be in the totals."""
+
+    def confirms(self, tally: Tally, row: SnapshotRow, asked_at: float) -> bool:
+        return super().confirms(tally, row, asked_at + self.policy.rest_lag)
+
+
+class ConfirmsOnTheEdge(Rules):
+    """``<=`` for ``<``: a notice on the edge counts as older."""
+
+    def confirms(self, tally: Tally, row: SnapshotRow, asked_at: float) -> bool:
+        return super().confirms(tally, row, math.nextafter(asked_at, math.inf) + 1e-9)
+
+
+class ConfirmsAnyMoment(Rules):
+    """Takes any count from L before the question until now for proof."""
+
+    def confirms(self, tally: Tally, row: SnapshotRow, asked_at: float) -> bool:
+        edges = [asked_at, *(at + self.policy.rest_lag for at, _, _ in tally.recent)]
+        edges += [math.nextafter(edge, math.inf) for edge in edges]
+        return any(super(ConfirmsAnyMoment, self).confirms(tally, row, e) for e in edges)
+
+
+class ConfirmsSharesOnly(Rules):
+    """Does not look at the won."""
+
+    def confirms(self, tally: Tally, row: SnapshotRow, asked_at: float) -> bool:
+        before = tally.counted_before(asked_at - self.policy.rest_lag)
+        unsure = tally.provisional or tally.held
+        return not unsure and before is not None and before.quantity == row.quantity
+
+
+class ConfirmsNothing(Rules):
+    """Waits for every order to rest."""
+
+    def confirms(self, tally: Tally, row: SnapshotRow, asked_at: float) -> bool:
+        return False
 
 
 class NoHold(Rules):
@@ -102,6 +150,12 @@ MUTANTS = (
     NoQuietTest,
     QuietOnTheEdge,
     QuietOnlyBefore,
+    ConfirmsWhatIsCountedNow,
+    ConfirmsFromTheQuestion,
+    ConfirmsOnTheEdge,
+    ConfirmsAnyMoment,
+    ConfirmsSharesOnly,
+    ConfirmsNothing,
     NoHold,
     HoldsEarlierOnly,
     HoldsByTimeOnly,

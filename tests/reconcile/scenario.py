@@ -12,7 +12,7 @@ from typing import Literal
 
 import attrs
 
-__all__ = ["Execution", "Fate", "Faults", "Order", "Request", "Scenario", "draw"]
+__all__ = ["Execution", "Fate", "Faults", "Order", "Request", "Scenario", "draw", "draw_steady"]
 
 GRID = 0.125
 #: 2026-11-23 10:00:00 KST, a Monday.
@@ -116,6 +116,51 @@ def draw(rng: random.Random, faults: Faults) -> Scenario:
         live_at=live_at,
         replay=rng.choice(("none", "none", "today")),
         page_size=rng.choice((2, 100, 100)),
+        clock_error=rng.choice((0.0, 0.0, 0.5)),
+        horizon=horizon,
+    )
+
+
+def draw_steady(rng: random.Random) -> Scenario:
+    """Draw orders that trade every few seconds until the end, and a link that breaks once."""
+    live_at, horizon = grid(rng, 0.5, 4), 120.0
+    down = grid(rng, 20, 40)
+    up = down + grid(rng, 1, 6)
+    loss = rng.choice((0.0, 0.0, 0.02))
+    typical = rng.choice((0.25, 1.0, 5.0))
+    orders: list[Order] = []
+    for _ in range(rng.randint(1, 3)):
+        gap, regular = rng.choice((1, 2, 3, 4, 6, 8)), rng.random() < 0.4
+        found: list[Execution] = []
+        at = live_at + 1
+        while at < horizon - 2:
+            step = grid(rng, gap - 0.25, gap + 0.25) if regular else grid(rng, 0, 2 * gap)
+            at += max(GRID, step)
+            if down <= at <= up and rng.random() < 0.5:
+                continue
+            found.append(
+                Execution(
+                    at,
+                    rng.choice((1, 1, 1, 2)),
+                    1_000 + rng.choice((0, 0, 0, 5)),
+                    "lost" if rng.random() < loss else "notified",
+                    grid(rng, 0, typical),
+                )
+            )
+        shares = sum(one.quantity for one in found) + rng.choice((0, 100))
+        orders.append(Order(live_at + 0.5, shares, tuple(found)))
+    oldest = rng.choice((0.0, 1.0, 5.0))
+    return Scenario(
+        orders=tuple(orders),
+        breaks=((down, up),),
+        crashes=(grid(rng, 60, 100),) if rng.random() < 0.2 else (),
+        requests=tuple(
+            Request(
+                rng.choice((0.125, 0.25, 0.5)), grid(rng, -0.125, oldest), rng.random() < 0.03
+            )
+            for _ in range(7)
+        ),
+        live_at=live_at,
         clock_error=rng.choice((0.0, 0.0, 0.5)),
         horizon=horizon,
     )

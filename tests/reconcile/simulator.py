@@ -1,8 +1,9 @@
 """Runs the ledger through a scenario and holds it against the truth at every step.
 
 The world knows every execution.  The ledger hears what the scenario lets through.  After
-each delivery the ledger must not be beyond the truth; each recovered fill must be exactly
-executions that were missed; at the end nothing may be missing.
+each delivery the ledger must not be beyond the truth; each recovered fill must be, to the
+won, the executions that were missed; no day may be called verified while something missed
+is not counted; at the end nothing may be missing.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import heapq
 import math
 from collections.abc import Callable
 from typing import Any
+
+import attrs
 
 from kxt_trio.models import FillOrigin
 from kxt_trio.reconcile.facts import (
@@ -88,6 +91,7 @@ class Simulation:
         self.ledger = Ledger(self.policy, rules=make_rules(self.policy))
         self.connected = False
         self.live_since = 0.0
+        self.unverified = True
         self.program = 0
         self.question: NeedSnapshot | None = None
         self.asking = False
@@ -181,7 +185,6 @@ class Simulation:
             return
         if trade.recovered and execution.at > truth.adopted_through:
             self.outcome.mispriced += 1  # recovered, and was not missed
-        trade.delivered = True
         self.feed(
             Notice(
                 truth.key,
@@ -203,6 +206,7 @@ class Simulation:
     def connect(self) -> None:
         self.connected = True
         self.live_since = self.now
+        self.unverified = True
         self.feed(Connected(self.now, self.clock()))
 
     def disconnect(self) -> None:
@@ -226,6 +230,9 @@ class Simulation:
         self.outcome.facts += 1
         for finding in self.ledger.handle(fact):
             self.act(finding)
+        if self.unverified and self.ledger.verified:
+            self.unverified = False
+            self.outcome.verified_times.append(self.now - self.live_since)
         deadline = max(self.ledger.deadline, self.now)
         if deadline != self.tick_planned:
             self.tick_planned = deadline
@@ -243,8 +250,7 @@ class Simulation:
             case Deliver():
                 self.journal.append(finding)
                 self.count(finding)
-                if finding.origin is FillOrigin.RECOVERED:
-                    self.check_recovered(finding)
+                self.check_delivered(finding)
             case Balance():
                 self.journal.append(finding)
                 self.count(finding)
@@ -257,6 +263,8 @@ class Simulation:
                 self.outcome.corrections += 1
             case Began() | Verified():
                 self.journal.append(finding)
+                if isinstance(finding, Verified):
+                    self.check_verified(finding)
             case NeedSnapshot():
                 self.question = finding
                 self.plan_question()
@@ -264,6 +272,8 @@ class Simulation:
                 self.outcome.alarms.append(finding)
             case Absorbed():
                 self.outcome.absorbed += 1
+                assert isinstance(finding.notice.payload, Trade)
+                finding.notice.payload.absorbed = True
             case _:
                 pass
 
@@ -274,29 +284,52 @@ class Simulation:
         if truth.counted_quantity > truth.quantity:
             self.outcome.double_counts += 1
 
+    def check_delivered(self, fill: Deliver) -> None:
+        if fill.origin is FillOrigin.RECOVERED:
+            self.check_recovered(fill)
+            return
+        assert isinstance(fill.source, Notice)
+        assert isinstance(fill.source.payload, Trade)
+        fill.source.payload.delivered = True
+
     def check_recovered(self, fill: Deliver) -> None:
-        """A recovered fill is whole executions, none of which is or will be notified."""
+        """A recovered fill is, to the won, the executions that were missed."""
         truth = self.truths[fill.order]
         row = fill.source
         assert isinstance(row, SnapshotRow)
         through = row.payload
         assert isinstance(through, float)
         self.outcome.recovered += 1
+        quantity = amount = 0
         for trade in truth.trades:
-            at = trade.execution.at
-            if trade.delivered and at > through:
-                self.outcome.mispriced += 1
-                break
-        for trade in truth.trades:
-            if trade.delivered or trade.recovered or trade.execution.at > through:
+            execution = trade.execution
+            if trade.counted or execution.at > through:
                 continue
             trade.recovered = True
-            if trade.execution.at <= truth.adopted_through:
+            if execution.at <= truth.adopted_through:
+                continue
+            quantity += execution.quantity
+            amount += execution.quantity * execution.price
+            if trade.absorbed:
                 continue
             if trade.down:
                 self.outcome.recovery_times.append(self.now - self.live_since)
             else:
-                self.outcome.silent_times.append(self.now - trade.execution.at)
+                self.outcome.silent_times.append(self.now - execution.at)
+        if (fill.quantity, fill.amount) != (quantity, amount):
+            self.outcome.mispriced += 1
+
+    def check_verified(self, verified: Verified) -> None:
+        """All until then is counted, or its notice is still to come."""
+        until = verified.as_of - self.scenario.start_wall - self.scenario.clock_error
+        for order, truth in self.truths.items():
+            if order.trade_date != verified.trade_date:
+                continue
+            for trade in truth.trades:
+                at = trade.execution.at
+                missing = not trade.counted and trade.notice_due == math.inf
+                if missing and truth.adopted_through < at <= until:
+                    self.outcome.false_verified += 1
 
     # Asking the broker
 
@@ -361,7 +394,7 @@ class Simulation:
             truth
             for truth in self.listing
             if truth.order.placed_at <= through
-            and truth.key.trade_date in question.trade_dates
+            and truth.key.trade_date == question.trade_dates[0]
             and (question.order is None or truth.key == question.order)
         ]
         size = self.scenario.page_size
@@ -390,8 +423,14 @@ class Simulation:
             self.request(program, question, [], tries)
 
     def finish(self, question: NeedSnapshot, pages: list[Page], *, complete: bool) -> None:
+        """Tell the answer about one day, and go on to the next."""
+        day, *others = question.trade_dates
+        self.feed(Snapshot(tuple(pages), (day,), complete, question.order))
+        if others:
+            rest = attrs.evolve(question, trade_dates=tuple(others))
+            self.at(self.now + PACE, ASK, self.request, self.program, rest, [], -1)
+            return
         self.asking = False
-        self.feed(Snapshot(tuple(pages), question.trade_dates, complete, question.order))
         self.plan_question()
 
     # The run

@@ -15,15 +15,18 @@ from concurrent.futures import ProcessPoolExecutor
 
 import attrs
 
-from .scenario import Faults, draw
+from .scenario import Faults, draw, draw_steady
 from .simulator import simulate
 from .truth import Outcome
 
-__all__ = ["MODES", "Figures", "main", "measure", "run", "table"]
+__all__ = ["MODES", "STEADY", "Figures", "main", "measure", "run", "table"]
 
+#: Nothing is broken, and orders trade every few seconds until the end.
+STEADY = "steady trading"
 #: What is broken, by the name of the mode.
 MODES = {
     "A1-A5 hold": Faults(),
+    STEADY: Faults(),
     "stream 3x too slow": Faults(slow_stream=3.0),
     "stream 5x too slow": Faults(slow_stream=5.0),
     "totals up to 90 s old": Faults(stale_rest=90.0),
@@ -32,6 +35,7 @@ MODES = {
 #: Of every ten seeds, how many go to each mode.
 SHARE = {
     "A1-A5 hold": 10,
+    STEADY: 2,
     "stream 3x too slow": 2,
     "stream 5x too slow": 2,
     "totals up to 90 s old": 2,
@@ -49,12 +53,15 @@ class Figures:
     #: Of these, runs without an alarm.
     double_counted_in_silence: int = 0
     mispriced: int = 0
+    false_verified: int = 0
     inexact: int = 0
     unverified: int = 0
     recovered: int = 0
     corrections: int = 0
     recovery_times: list[float] = attrs.field(factory=list)
     silent_times: list[float] = attrs.field(factory=list)
+    #: From the last link to the verdict, where it came while trading went on.
+    verified_times: list[float] = attrs.field(factory=list)
     #: Seeds of the runs that went wrong.
     wrong: list[int] = attrs.field(factory=list)
 
@@ -64,12 +71,14 @@ class Figures:
         self.double_counted += bool(outcome.double_counts)
         self.double_counted_in_silence += bool(outcome.double_counts) and not alarmed
         self.mispriced += bool(outcome.mispriced)
+        self.false_verified += bool(outcome.false_verified)
         self.inexact += not outcome.exact
         self.unverified += not outcome.verified
         self.recovered += outcome.recovered
         self.corrections += outcome.corrections
         self.recovery_times += outcome.recovery_times
         self.silent_times += outcome.silent_times
+        self.verified_times += outcome.verified_times
         if outcome.double_counts or not outcome.exact or not outcome.verified:
             self.wrong.append(seed)
 
@@ -87,7 +96,9 @@ def measure(mode: str, seeds: range) -> Figures:
     """Run these seeds of a mode."""
     figures = Figures()
     for seed in seeds:
-        figures.take(seed, simulate(draw(random.Random(seed), MODES[mode])))
+        rng = random.Random(seed)
+        steady = mode == STEADY
+        figures.take(seed, simulate(draw_steady(rng) if steady else draw(rng, MODES[mode])))
     return figures
 
 
@@ -114,7 +125,7 @@ def run(seeds: int, processes: int | None = None) -> dict[str, Figures]:
 def table(found: dict[str, Figures]) -> str:
     """The figures, one mode a line."""
     head = (
-        f"{'mode':<22}{'runs':>8}{'double':>8}{'silent':>8}{'mispriced':>11}{'exact':>10}"
+        f"{'mode':<22}{'runs':>8}{'double':>8}{'silent':>8}{'mispriced':>11}{'false':>7}{'exact':>10}"
         f"{'verified':>10}{'corrected':>11}{'recovered':>11}{'p50 s':>8}{'p95 s':>8}"
         f"{'lost p95':>10}"
     )
@@ -124,6 +135,7 @@ def table(found: dict[str, Figures]) -> str:
         lines.append(
             f"{mode:<22}{figures.runs:>8}{figures.double_counted:>8}"
             f"{figures.double_counted_in_silence:>8}{figures.mispriced:>11}"
+            f"{figures.false_verified:>7}"
             f"{(1 - figures.inexact / runs):>10.3%}{(1 - figures.unverified / runs):>10.3%}"
             f"{figures.corrections:>11}{figures.recovered:>11}"
             f"{figures.quantile(figures.recovery_times, 0.5):>8.2f}"
@@ -162,6 +174,9 @@ def missed(found: dict[str, Figures]) -> bool:
     sound = found["A1-A5 hold"]
     return bool(
         sound.mispriced
+        or sound.false_verified
+        or found[STEADY].mispriced
+        or found[STEADY].false_verified
         or sound.quantile(sound.recovery_times, 0.5) > 6
         or sound.quantile(sound.recovery_times, 0.95) > 20
     )

@@ -8,7 +8,7 @@ import pytest
 
 from kxt_trio.reconcile.rules import Rules
 
-from . import mutants, test_ledger
+from . import mutants, test_confirmation, test_ledger
 from .desk import Desk
 
 Probe = Callable[[Desk], None]
@@ -23,6 +23,26 @@ PROBES: dict[type[Rules], Probe] = {
     ),
     mutants.QuietOnlyBefore: lambda desk: (
         test_ledger.test_quiet_from_l_before_the_question_until_the_decision(desk, 12, False)
+    ),
+    mutants.ConfirmsWhatIsCountedNow: (
+        test_confirmation.test_agreement_with_what_is_counted_now_proves_nothing
+    ),
+    mutants.ConfirmsFromTheQuestion: lambda desk: (
+        test_confirmation.test_a_notice_of_the_last_l_before_the_question_may_be_too_new(
+            desk, 6, False
+        )
+    ),
+    mutants.ConfirmsOnTheEdge: lambda desk: (
+        test_confirmation.test_a_notice_of_the_last_l_before_the_question_may_be_too_new(
+            desk, 4, False
+        )
+    ),
+    mutants.ConfirmsAnyMoment: test_confirmation.test_totals_with_more_than_that_do_not,
+    mutants.ConfirmsSharesOnly: (
+        test_confirmation.test_totals_of_another_amount_confirm_nothing
+    ),
+    mutants.ConfirmsNothing: (
+        test_confirmation.test_totals_of_what_was_counted_l_before_the_question_verify
     ),
     mutants.NoHold: test_ledger.test_a_held_notice_is_absorbed_if_nothing_is_missing,
     mutants.HoldsEarlierOnly: lambda desk: (

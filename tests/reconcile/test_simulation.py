@@ -20,18 +20,29 @@ from .scenario import (
     Request,
     Scenario,
     draw,
+    draw_steady,
 )
 from .simulator import simulate
-from .soak import measure, missed, run, table
+from .soak import STEADY, measure, missed, run, table
 
 
 def test_two_thousand_runs_with_all_assumptions_holding(capsys):
     figures = measure("A1-A5 hold", range(2_000))
     assert figures.wrong == []
     assert (figures.double_counted, figures.mispriced, figures.inexact) == (0, 0, 0)
+    assert figures.false_verified == 0
     assert figures.recovered > 1_000
     assert figures.quantile(figures.recovery_times, 0.5) <= 6
     assert figures.quantile(figures.recovery_times, 0.95) <= 20
+
+
+def test_six_hundred_runs_of_orders_that_never_rest():
+    figures = measure(STEADY, range(600))
+    assert figures.wrong == []
+    assert (figures.double_counted, figures.mispriced, figures.inexact) == (0, 0, 0)
+    assert figures.false_verified == 0
+    # Half of that of a ledger that waits for every order to rest.
+    assert figures.quantile(figures.verified_times, 0.5) <= 60
 
 
 @pytest.mark.parametrize(
@@ -60,6 +71,11 @@ NOTICED = [
     (mutants.HoldsEarlierOnly, Faults(slow_stream=5.0), 1_500),
     (mutants.BelievesAtOnce, Faults(stale_rest=90.0), 40),
 ]
+#: Those that orders which never rest can show.
+NOTICED_IN_TRADING = [
+    (mutants.ConfirmsWhatIsCountedNow, 200),
+    (mutants.ConfirmsAnyMoment, 200),
+]
 
 
 @pytest.mark.parametrize(("mutant", "faults", "seeds"), NOTICED)
@@ -76,6 +92,17 @@ def test_the_simulation_notices_a_bent_rule(mutant, faults, seeds):
             assert healthy.exact
             assert not healthy.double_counts
             assert not healthy.corrections
+            return
+    pytest.fail(f"{mutant.__name__} lives")
+
+
+@pytest.mark.parametrize(("mutant", "seeds"), NOTICED_IN_TRADING)
+def test_trading_without_a_pause_shows_a_bent_rule(mutant, seeds):
+    for seed in range(seeds):
+        scenario = draw_steady(random.Random(seed))
+        outcome = simulate(scenario, mutant)
+        if outcome.false_verified or outcome.mispriced or not outcome.sound:
+            assert simulate(scenario).sound
             return
     pytest.fail(f"{mutant.__name__} lives")
 
@@ -163,5 +190,6 @@ def test_no_schedule_of_faults_makes_it_wrong(scenario):
     outcome = simulate(scenario)
     assert outcome.double_counts == 0
     assert outcome.mispriced == 0
+    assert outcome.false_verified == 0
     assert outcome.exact
     assert outcome.verified

@@ -23,6 +23,8 @@ class Outcome:
     double_counts: int = 0
     #: Recovered fills that are not exactly what was missed.
     mispriced: int = 0
+    #: Times that a day was called verified though something missed was not counted.
+    false_verified: int = 0
     exact: bool = False
     #: Whether the ledger says so too, and has stopped asking for more time.
     verified: bool = False
@@ -30,6 +32,8 @@ class Outcome:
     alarms: list[Alarm] = attrs.field(factory=list)
     recovered: int = 0
     absorbed: int = 0
+    #: When the ledger first was verified after the last broken link.
+    verified_times: list[float] = attrs.field(factory=list)
     #: From the link being live again to the recovery of what a broken link lost.
     recovery_times: list[float] = attrs.field(factory=list)
     #: From the execution to its recovery, where a live link lost the notice.
@@ -40,7 +44,8 @@ class Outcome:
     @property
     def sound(self) -> bool:
         """Nothing wrong at any step, and everything right at the end."""
-        return not self.double_counts and not self.mispriced and self.exact and self.verified
+        wrong = self.double_counts or self.mispriced or self.false_verified
+        return not wrong and self.exact and self.verified
 
 
 @attrs.define(eq=False)
@@ -52,6 +57,13 @@ class Trade:
     notice_due: float = math.inf
     delivered: bool = False
     recovered: bool = False
+    #: Its notice came and was held; it is delivered, or part of a recovered fill.
+    absorbed: bool = False
+
+    @property
+    def counted(self) -> bool:
+        """Nothing of it is missing."""
+        return self.delivered or self.recovered
 
 
 @attrs.define(eq=False)
