@@ -10,7 +10,6 @@ from datetime import date
 import attrs
 
 from .book import Book
-from .day import Day
 from .facts import OrderKey, Snapshot
 from .findings import Alarm, AlarmKind, Finding, Verified
 from .joined_rows import JoinedRow, join_rows
@@ -21,7 +20,11 @@ from .tally import Tally
 __all__ = ["Answers"]
 
 #: Orders that are settled at one go: some hundred take a millisecond.
-_PIECE = 400
+_PIECE = 300
+#: Putting a page's rows together takes as long as settling so many orders.
+_JOINED = 20
+#: So many orders can be looked at while one is settled.
+_GLANCES = 15
 
 
 @attrs.define(eq=False)
@@ -44,7 +47,7 @@ class Answers:
     dropped: int = 0
     contested: list[Tally] = attrs.field(factory=list[Tally])
     _waiting: deque[Snapshot] = attrs.field(factory=deque[Snapshot])
-    _work: Iterator[Finding | None] | None = None
+    _work: Iterator[Finding | int] | None = None
     _now: float = 0.0
 
     @property
@@ -95,11 +98,11 @@ class Answers:
                     return
                 self._work = self._settle(self._waiting.popleft())
             for step in self._work:
-                if step is not None:
+                if not isinstance(step, int):
                     yield step
                     continue
-                left -= 1
-                if not left:
+                left -= step
+                if left <= 0:
                     return
             self._work = None
             self.acted_on += 1
@@ -120,23 +123,31 @@ class Answers:
         if snapshot.complete and snapshot.order is None:
             self.book.based = True
             for trade_date in snapshot.trade_dates:
-                yield self._settled(trade_date, snapshot)
+                yield self._settled(trade_date, snapshot, math.inf)
 
-    def _settle(self, snapshot: Snapshot) -> Iterator[Finding | None]:
-        """Settle what an answer tells of; None marks where one may stop for a moment."""
+    def _settle(self, snapshot: Snapshot) -> Iterator[Finding | int]:
+        """Settle what an answer tells of.
+
+        A number marks where one may stop for a moment.  It is the work since the mark
+        before, or before the next one, in orders that could be settled instead.
+        """
         rows: dict[OrderKey, JoinedRow] = {}
-        yield from join_rows(snapshot.pages, rows)
+        for _ in join_rows(snapshot.pages, rows):
+            yield _JOINED
         for joined in rows.values():
             yield from self._settle_row(joined, snapshot)
-            yield None
+            yield 1
         if not snapshot.complete:
             return
+        glance = len(rows) // _GLANCES
+        yield glance
         for tally in self._asked_about(snapshot):
             if tally.order not in rows:
                 yield from settle_absent(self.rules, tally, snapshot.pages[0], now=self._now)
                 self._note(tally)
-                yield None
+                yield 1
         if snapshot.order is None:
+            yield glance
             agree = not any(joined.disagree for joined in rows.values())
             yield from self._settle_days(snapshot, agree=agree)
 
@@ -191,26 +202,27 @@ class Answers:
             day.pending = False
             if not agree:
                 continue
-            day.listed_at = snapshot.asked_at
-            if day.reviewed_by(snapshot.asked_at):
-                day.review_asked_at = None
-                yield self._settled(trade_date, snapshot, reviewed=True)
-            if day.doubtful_since is not None and self._agrees(day, day.doubtful_since):
+            day.listed_at = asked_at = snapshot.asked_at
+            review_asked_at = day.review_asked_at
+            if review_asked_at is not None and asked_at >= review_asked_at:
+                until = day.confirmed_until(review_asked_at)
+                if until is not None:
+                    day.review_asked_at = None
+                    yield self._settled(trade_date, snapshot, until, reviewed=True)
+            since = day.doubtful_since
+            if since is None or not self.rules.reaches(asked_at, since):
+                continue
+            until = day.confirmed_until(since + self.rules.policy.rest_lag)
+            if until is not None:
                 # Should these totals be older than they may, the next look is not fooled.
-                day.review_at = day.doubtful_since + self.rules.policy.correct_after
-                yield self._settled(trade_date, snapshot)
-
-    def _agrees(self, day: Day, since: float) -> bool:
-        """Whether every order of the day was confirmed from after the doubt arose."""
-        return self.rules.reaches(day.listed_at, since) and day.confirmed(
-            since + self.rules.policy.rest_lag
-        )
+                day.review_at = since + self.rules.policy.correct_after
+                yield self._settled(trade_date, snapshot, until)
 
     def _settled(
-        self, trade_date: date, snapshot: Snapshot, *, reviewed: bool = False
+        self, trade_date: date, snapshot: Snapshot, until: float, *, reviewed: bool = False
     ) -> Verified:
         listed = wall_of_question(snapshot.pages[0]) - self.rules.policy.rest_lag
-        as_of = min(listed, self.book.day(trade_date).certain_until(listed))
+        as_of = min(listed, until)
         verified = Verified(trade_date=trade_date, as_of=as_of, reviewed=reviewed)
         self.book.settled(verified)
         return verified

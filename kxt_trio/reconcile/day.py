@@ -65,26 +65,20 @@ class Day:
         self.unresolved[order] = tally
         return newly
 
-    def confirmed(self, since: float) -> bool:
-        """Whether an answer to a question asked since then confirmed every order."""
-        return all(
-            tally.verified_at >= since and not tally.provisional and not tally.held
-            for tally in self.tallies.values()
-            if not tally.disowned
-        )
+    def confirmed_until(self, since: float) -> float | None:
+        """The wall time before which every execution of a known order is counted.
 
-    def reviewed_by(self, asked_at: float) -> bool:
-        """Whether an answer to a question asked then is the second look, and agrees."""
-        return (
-            self.review_asked_at is not None
-            and asked_at >= self.review_asked_at
-            and self.confirmed(self.review_asked_at)
-        )
-
-    def certain_until(self, wall: float) -> float:
-        """The wall time before which every execution is counted, of an answer of then."""
-        walls = (tally.verified_wall for tally in self.tallies.values())
-        return min((one for one in walls if one is not None), default=wall)
+        None if there is an order that no answer to a question asked since then confirmed.
+        """
+        until = math.inf
+        for tally in self.tallies.values():
+            if tally.disowned:
+                continue
+            if tally.verified_at < since or tally.provisional or tally.held:
+                return None
+            if tally.verified_wall is not None and tally.verified_wall < until:
+                until = tally.verified_wall
+        return until
 
     def doubt(self, at: float) -> None:
         """Fills may have been missed until now."""

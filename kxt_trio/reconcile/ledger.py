@@ -221,7 +221,7 @@ class Ledger:
                 )
             )
         tally.last_notice = notice.received_at
-        if self._rules.holds(tally, notice):
+        if tally.fence is not None and self._rules.holds(tally, notice):
             tally.held.append(notice)
             self._holding[notice.order] = tally
             self._book.note(tally)
@@ -236,7 +236,10 @@ class Ledger:
         ordered = tally.ordered
         if ordered is not None and tally.quantity >= ordered - tally.withdrawn:
             self._full(tally, ordered - tally.withdrawn, notice.received_at, out)
-        else:
+            return
+        question = self._question
+        audit = notice.received_at + self._policy.audit_interval
+        if question is None or question.not_before > audit or tally.ended_at is not None:
             self._watch(tally, notice.received_at, out)
 
     def _full(self, tally: Tally, limit: int, at: float, out: list[Finding]) -> None:
