@@ -246,6 +246,7 @@ class Auditor:
 
     async def _answer(self, question: NeedSnapshot) -> None:
         """Ask about each day for itself: one that is refused must not cost the others."""
+        await trio.lowlevel.checkpoint()
         link = self._link
         for trade_date in question.trade_dates:
             number = None if question.order is None else question.order.number
@@ -271,6 +272,7 @@ class Auditor:
     async def _pages(self, answer: DailyOrders) -> tuple[Page, ...]:
         """Take in page by page; a long list must not hold up what comes in meanwhile."""
         pages: list[Page] = []
+        await trio.lowlevel.checkpoint()
         for timed in answer.pages:
             if timed.page.said_at is not None:
                 ago = timedelta(seconds=trio.current_time() - timed.answered_at)
