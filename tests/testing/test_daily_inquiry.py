@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 
@@ -294,3 +294,42 @@ def test_a_rejection_shows_when_it_happened(office):
     order = office.place(at=1)
     office.exchange.reject(moment(2), order.order_id)
     assert [office.rows(until=until)[0]["rjct_qty"] for until in (1, 2)] == ["0", "10"]
+
+
+def test_rows_can_be_hidden_beside_their_sums(office):
+    office.fill(office.place(), quantity=4)
+    office.inquiry.hidden = True
+    page = office.ask()
+    assert (page.tr_cont, page.body["output1"]) == ("D", [])
+    sums = page.body["output2"]
+    assert (sums["tot_ord_qty"], sums["tot_ccld_qty"]) == ("10", "4")
+
+
+def test_a_day_can_be_refused_and_with_it_every_range_that_has_it(office):
+    office.place()
+    office.inquiry.refused_days.add(date(2026, 11, 20))
+    for first in ("20261120", "20261118"):
+        page = office.ask(INQR_STRT_DT=first, INQR_END_DT="20261120")
+        assert (page.body["rt_cd"], page.body["msg_cd"]) == ("7", "KIER2570")
+    assert office.rows(INQR_STRT_DT="20261121", INQR_END_DT="20261121") == []
+
+
+def test_an_order_can_be_listed_once_for_each_venue(office):
+    order = office.place()
+    order.split = True
+    assert [row["excg_id_dvsn_Cd"] for row in office.rows()] == ["KRX"]
+    for quantity, price in ((4, 69940), (3, 69950), (1, 69960)):
+        office.fill(order, quantity=quantity, price=price)
+    rows = [
+        (row["excg_id_dvsn_Cd"], row["tot_ccld_qty"], row["tot_ccld_amt"])
+        for row in office.rows()
+    ]
+    assert rows == [("KRX", "5", str(4 * 69940 + 69960)), ("NXT", "3", str(3 * 69950))]
+    assert office.ask().body["output2"]["tot_ccld_qty"] == "8"
+
+
+def test_a_row_can_be_garbled(office):
+    office.fill(office.place(), quantity=4)
+    office.exchange.order("0000000001").garbled = True
+    (row,) = office.rows()
+    assert row["tot_ccld_qty"] == "?"
