@@ -6,13 +6,13 @@ from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeGuard
 from weakref import WeakValueDictionary
 
 import trio
 
 from .errors import KXTUnsupportedError, KXTValidationError
-from .journaled import JournaledFillStream, JournaledOutlet
+from .journaled import JournaledFillStream, JournaledOutlet, consumer_name
 from .models import AccountSummary, FillUpdatesStreamRequest, OrderEventsStreamRequest
 from .scope import open_scope
 from .settings import (
@@ -137,10 +137,14 @@ class KISClient:
                 from .reconcile.journal import open_journal  # noqa: PLC0415  # SQLite
 
                 self._journal = await stack.enter_async_context(
-                    open_journal(self._journal_path, offload=self._network.offload())
+                    open_journal(self._journal_path, offload=self._network.offload)
                 )
                 # Before any stream reads: an event's account is known by its tag alone.
-                await self._journal.enrol(self._account.account_id, self._credentials.app_key)
+                await self._journal.enrol(
+                    self._account.account_id,
+                    self._credentials.environment.value,
+                    self._credentials.app_key,
+                )
             session = Session(
                 self._credentials,
                 self._endpoints,
@@ -168,6 +172,8 @@ class KISClient:
         """
         assert self._session is not None
         assert self._scope is not None
+        if self._journal is not None:
+            self._journal.close_by = trio.current_time() + self._policy.shutdown_grace
         untold = self._session.finish()
         self._session = None
         for failure in untold:
@@ -222,7 +228,7 @@ class KISClient:
         account_no: str | None = None,
         account_product_code: str | None = None,
         account: AccountSummary | None = None,
-        consumer: str = "default",
+        consumer: str | None = None,
     ) -> FillStream:
         """Return a stream of fills, one event for every execution.
 
@@ -231,20 +237,39 @@ class KISClient:
 
         With a journal, the stream of the client's account is served from it: asking for
         a fill acknowledges the one before, a slow consumer does not fail, and what a
-        ``consumer`` had not acknowledged is delivered to the next stream of that name.
+        ``consumer`` (``"default"``, if it is not named) had not acknowledged is delivered
+        to the next stream of that name.
 
         Raises:
-            KXTValidationError: also if a stream of this consumer is open.
+            KXTValidationError: also if a stream of this consumer is open, if its name is
+                no text, or if it names another account than the journal's.
         """
         session = self._running()
         asked = request or FillUpdatesStreamRequest()
         wanted = self._hts_id(hts_id, None)
         chosen = self._account_for(account, account_no, account_product_code, asked.account)
-        if self._journal is not None and chosen is not None and chosen == self._account:
-            return self._journaled(session, self._journal, wanted, chosen, consumer)
+        name = consumer_name(consumer)
+        if self._journal is not None:
+            if self._records(chosen):
+                return self._journaled(session, self._journal, wanted, chosen, name)
+            if consumer is not None:
+                raise KXTValidationError(
+                    "a consumer is served from the journal, and that has the client's account "
+                    "alone: name no consumer, or no other account"
+                )
         outlet = FillOutlet(chosen, self._policy.buffer_size)
         session.attach(outlet, wanted)
         return FillStream(outlet, session.status, session.detach)
+
+    def _records(self, account: AccountSummary | None) -> TypeGuard[AccountSummary]:
+        """Whether every fill of the account is in the client's journal, if there is one."""
+        whole = self._account
+        return (
+            account is not None
+            and whole is not None
+            and whole.covers(account)
+            and (account.product_code is not None or whole.product_code is None)
+        )
 
     def _journaled(
         self,
@@ -316,7 +341,7 @@ async def open_fill_stream(
     policy: StreamPolicy = StreamPolicy(),  # noqa: B008  # frozen
     reconcile: Reconciliation = Reconciliation(),  # noqa: B008  # frozen
     journal: str | Path | None = None,
-    consumer: str = "default",
+    consumer: str | None = None,
     network: Network | None = None,
 ) -> AsyncGenerator[FillStream]:
     """Open a stream of fills and everything it needs, for the length of a block.

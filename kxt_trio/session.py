@@ -35,7 +35,8 @@ from .protocol.conversation import (
 )
 from .protocol.notices import notice_tr_id
 from .protocol.refusals import Advice
-from .reconcile.auditor import Audited, Auditor
+from .reconcile.auditor import Auditor
+from .reconcile.outbox import Audited
 from .reconcile.preparation import audited_account, prepare_auditor
 from .reconnect import Loss, ReconnectPlan
 from .settings import Credentials, Endpoints, Reconciliation, StreamPolicy
@@ -223,10 +224,12 @@ class Session:
             await auditor.run()
         except BaseExceptionGroup as group:
             faults, rest = group.split(Exception)
-            if faults is None or rest is not None:
+            if faults is None:
                 raise
             fault = faults.exceptions[0]
             self._break(fault if isinstance(fault, KXTError) else _inside(fault))
+            if rest is not None:  # a cancel that came in the same moment
+                raise rest from None
 
     async def _follow(self, auditor: Auditor) -> None:
         """The streams are live once all that was before is accounted for."""

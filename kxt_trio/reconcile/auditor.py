@@ -14,13 +14,12 @@ import operator
 from collections.abc import Awaitable, Callable
 from datetime import date, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-import attrs
 import trio
 
 from kxt_trio.errors import KXTError
-from kxt_trio.models import Correction, FillEvent, OrderLifecycleEvent
+from kxt_trio.models import FillEvent, OrderLifecycleEvent
 from kxt_trio.transport.inquiries import DailyOrders
 from kxt_trio.watched import Watched
 
@@ -47,22 +46,21 @@ from .findings import (
     NeedSnapshot,
     Reason,
     Record,
+    Verified,
 )
 from .journal_records import JournalRecord
 from .ledger import Ledger
-from .records import from_plain, to_plain
+from .outbox import Audited, Emit, Outbox, Parcel
+from .records import from_plain
 from .statistics import LedgerStatistics
 from .translation import Translation
 
 if TYPE_CHECKING:
     from .journal import Journal
 
-__all__ = ["Ask", "Audited", "Auditor", "Emit"]
+__all__ = ["Ask", "Auditor"]
 
 _log = logging.getLogger("kxt_trio")
-
-#: What comes out: events of the account, lifecycle notices included, in order.
-Audited: TypeAlias = FillEvent | OrderLifecycleEvent | Correction
 
 #: Asks for the orders of a trade date, or for one of them alone.
 Ask: TypeAlias = Callable[[date, str | None], Awaitable[DailyOrders]]
@@ -72,13 +70,6 @@ _RETRY_FIRST, _RETRY_MOST = 1.0, 60.0
 _WORTH_A_WARNING = 3
 #: The broker's inquiry goes back three months; what is older cannot be asked about.
 _REACH = timedelta(days=90)
-
-
-class Emit(Protocol):
-    """Takes an event; with its row, if it is in the journal."""
-
-    def __call__(self, event: Audited, row: int | None = None) -> None:
-        """Take it; never waits."""
 
 
 class Auditor:
@@ -115,11 +106,10 @@ class Auditor:
         self._clock = BrokerClock()
         self._question: Watched[NeedSnapshot | None] = Watched(None)
         self._deadline: Watched[float] = Watched(float("inf"))
-        self._outbox: list[_Parcel] = []
-        self._posted: Watched[bool] = Watched(False)
+        self._outbox = None if journal is None else Outbox(journal, emit)
         self.verified: Watched[bool] = Watched(False)
         self._seems_verified = False
-        self._verdict: _Parcel | None = None
+        self._verdict: Parcel | None = None
         self._link = 0
         self._received_at: datetime | None = None
         self._arrived = (0.0, 0.0)
@@ -129,10 +119,11 @@ class Auditor:
         await trio.lowlevel.checkpoint()
         if self._journal is None:
             return
-        records = await self._journal.load(since=self._now().date() - _REACH)
-        if not any(record.kind == "verified" for record in records):
-            records = await self._journal.load()  # else it would look like a first start
-        self._ledger.load(from_plain(record.to_plain()) for record in records)
+        since = max(await self._journal.settled_day(), self._now().date() - _REACH)
+        records = await self._journal.load(_record, since=since)
+        if not any(isinstance(record, Verified) for record in records):
+            records = await self._journal.load(_record)  # else it would look like a first start
+        self._ledger.load(records)
 
     # What the session tells
 
@@ -211,8 +202,9 @@ class Auditor:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._keep_time, name="kxt_trio ledger clock")
             nursery.start_soon(self._keep_asking, name="kxt_trio auditor")
-            if self._journal is not None:
-                nursery.start_soon(self._keep_recording, self._journal, name="kxt_trio journal")
+            if self._journal is not None and self._outbox is not None:
+                nursery.start_soon(self._outbox.run, name="kxt_trio journal")
+                nursery.start_soon(self._journal.keep_cursors, name="kxt_trio cursors")
 
     async def _keep_time(self) -> None:
         while True:
@@ -281,21 +273,6 @@ class Auditor:
             await trio.lowlevel.checkpoint()
         return tuple(pages)
 
-    async def _keep_recording(self, journal: Journal) -> None:
-        while True:
-            await self._posted.wait(bool)
-            self._posted.set(False)
-            parcels, self._outbox = self._outbox, []
-            rows = iter(
-                await journal.append([p.record for p in parcels if p.record is not None])
-            )
-            for parcel in parcels:
-                row = None if parcel.record is None else next(rows)
-                if parcel.event is not None:
-                    self._emit(parcel.event, row)
-                if parcel is self._verdict:
-                    self.verified.set(True)
-
     # The ledger
 
     def _tell(self, fact: Fact) -> None:
@@ -319,12 +296,17 @@ class Auditor:
         if verified is self._seems_verified:
             return
         self._seems_verified = verified
-        if verified and self._journal is not None:
-            self._send(None, None)
-            self._verdict = self._outbox[-1]
+        if verified and self._outbox is not None:
+            self._verdict = verdict = Parcel(None, None)
+            verdict.then = partial(self._announce, verdict)
+            self._outbox.put(verdict)
         else:
             self._verdict = None
             self.verified.set(verified)
+
+    def _announce(self, verdict: Parcel) -> None:
+        if verdict is self._verdict:
+            self.verified.set(True)
 
     def _act_on(self, finding: Finding) -> None:
         match finding:
@@ -343,13 +325,10 @@ class Auditor:
                 self._send(finding, None)
 
     def _send(self, record: Record | None, event: Audited | None) -> None:
-        if self._journal is None:
-            if event is not None:
-                self._emit(event)
-            return
-        self._outbox.append(_Parcel(None if record is None else _entry(record, event), event))
-        if not self._posted.value:
-            self._posted.set(True)
+        if self._outbox is not None:
+            self._outbox.put(Parcel(record, event))
+        elif event is not None:
+            self._emit(event)
 
     def _wall(self, at: float) -> float:
         """The broker's clock at this moment of trio's."""
@@ -360,23 +339,5 @@ class Auditor:
         return self._wall(at) + self._clock.uncertainty
 
 
-@attrs.frozen
-class _Parcel:
-    """What is to be recorded and what is to be delivered then; either may be missing.
-
-    With neither it marks the place of something that has to wait for what is before it.
-    """
-
-    record: JournalRecord | None
-    event: Audited | None
-
-
-def _entry(record: Record, event: Audited | None) -> JournalRecord:
-    match record:
-        case Deliver():
-            identity: str | None = record.fill_id
-        case Correct():
-            identity = record.correction_id
-        case _:
-            identity = None
-    return JournalRecord.from_plain(to_plain(record), fill_id=identity, event=event)
+def _record(entry: JournalRecord) -> Record:
+    return from_plain(entry.to_plain())

@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from datetime import date
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -19,7 +20,7 @@ import attrs
 
 from kxt_trio.errors import KXTJournalError
 
-from .journal_file import Row, check_identity, connect, naming_errors, open_rows
+from .journal_file import Row, check_identity, connect, naming_errors, open_rows, refuse_folder
 from .journal_records import COLUMNS, JournalRecord
 from .journal_schema import SCHEMA
 
@@ -85,9 +86,11 @@ def export_csv(path: str | Path, out: TextIO) -> int:
     """
     names = [name for name in COLUMNS if name not in _NOT_EXPORTED_AS_CSV]
     writer = csv.writer(out)
-    writer.writerow(["row", *names])
     count = 0
-    for row in _exported(path):
+    rows = _exported(path)
+    first = list(islice(rows, 1))  # no header before it is known to be a journal
+    writer.writerow(["row", *names])
+    for row in chain(first, rows):
         writer.writerow([row["row"], *(row[name] for name in names)])
         count += 1
     return count
@@ -118,6 +121,7 @@ def _exported(path: str | Path) -> Iterator[dict[str, Any]]:
 
 @contextmanager
 def _reading(path: Path) -> Generator[sqlite3.Connection]:
+    refuse_folder(path)
     with naming_errors(path), closing(connect(path, writable=False)) as connection:
         check_identity(connection, path)
         connection.execute("BEGIN")  # one moment for all that follows

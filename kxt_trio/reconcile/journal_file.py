@@ -1,9 +1,7 @@
 """The journal's SQLite file: blocking calls, one at a time, from one place.
 
-Write-ahead log, so that a reader never stops the writer.  ``synchronous=FULL`` for
-records: when a write returns, a power cut does not undo it.  A cursor alone is written
-with ``NORMAL``, which a killed program does not undo but a power cut may; what is then
-read again has been read before, which is what a cursor promises anyway.
+Write-ahead log, so that a reader never stops the writer.  ``synchronous=FULL``: when a
+write returns, a power cut does not undo it.
 """
 
 from __future__ import annotations
@@ -27,13 +25,22 @@ from .journal_schema import (
     APPLICATION_ID,
     FIRST_SEAL,
     INSERT_RECORD,
+    MOVE_CURSOR,
     SCHEMA,
     SELECT_RECORDS,
     VERSION,
     seal,
 )
 
-__all__ = ["JournalFile", "Row", "connect", "lock_path", "naming_errors", "open_rows"]
+__all__ = [
+    "JournalFile",
+    "Row",
+    "connect",
+    "lock_path",
+    "naming_errors",
+    "open_rows",
+    "refuse_folder",
+]
 
 #: A row's number and its values.
 Row: TypeAlias = tuple[int, Values]
@@ -71,6 +78,8 @@ class JournalFile:
     """
 
     def __init__(self, path: Path) -> None:
+        path = Path(os.path.realpath(path))  # by whatever name it goes, it has one lock
+        refuse_folder(path)
         self._lock = FileLock(lock_path(path))
         self._connection: sqlite3.Connection | None = None
         _take(self._lock, path)
@@ -89,13 +98,17 @@ class JournalFile:
         except BaseException:
             self.close()
             raise
-        self._path = path
-        self._is_full = True
+        self.path = path
 
     @property
     def last_row(self) -> int:
         """The number of the last row; 0 if there is none."""
         return self._last
+
+    def cursors(self) -> dict[str, int]:
+        """Return the last row that each consumer acknowledged."""
+        with naming_errors(self.path):
+            return dict(self._open_connection().execute("SELECT consumer, row FROM cursor"))
 
     def write(self, records: Sequence[Values], cursors: Mapping[str, int]) -> int:
         """Write all of it or nothing; return the number of the first record's row.
@@ -111,55 +124,51 @@ class JournalFile:
             last_seal = seal(last_seal, row, values)
             rows.append((row, *values, last_seal))
             row += 1
-        with naming_errors(self._path):
-            self._flush_each_commit(bool(rows))
-            with _transaction(connection):
-                connection.executemany(INSERT_RECORD, rows)
-                connection.executemany(
-                    "INSERT INTO cursor (consumer, row) VALUES (?, ?) ON CONFLICT (consumer)"
-                    " DO UPDATE SET row = max(row, excluded.row)",
-                    list(cursors.items()),
-                )
+        with naming_errors(self.path), _transaction(connection):
+            connection.executemany(INSERT_RECORD, rows)
+            if cursors:
+                connection.executemany(MOVE_CURSOR, list(cursors.items()))
         self._last, self._seal = row - 1, last_seal
         return first
 
-    def read(self, after: int, since: date, limit: int) -> list[Row]:
-        """Return rows in order, as :func:`open_rows`."""
-        with naming_errors(self._path):
-            return open_rows(self._open_connection(), after, since, limit)
-
-    def cursor(self, consumer: str) -> int | None:
-        """Return the last row that the consumer acknowledged; None for a new consumer."""
-        with naming_errors(self._path):
-            found = (
-                self._open_connection()
-                .execute("SELECT row FROM cursor WHERE consumer = ?", (consumer,))
-                .fetchone()
-            )
-        return None if found is None else int(found[0])
-
-    def enrol(self, account_id: str, tag: str) -> str:
+    def enrol(self, account_id: str, environment: str, tag: str) -> str:
         """Return the tag under which this journal has the account, from now on ``tag``.
 
         An account keeps its first tag here even when the app key, and with it the tag that
         would be given today, has changed: to go on under another would count the day's
         fills a second time.
+
+        Raises:
+            KXTJournalError: the journal is that of another account, or of another
+                environment; or it cannot be read or written.
         """
         connection = self._open_connection()
-        with naming_errors(self._path):
-            for known, salt, verifier in connection.execute(
-                "SELECT tag, salt, verifier FROM account"
-            ).fetchall():
-                if hmac.compare_digest(_verifier(account_id, salt), verifier):
-                    return str(known)
-            salt = os.urandom(_SALT_BYTES)
-            self._flush_each_commit(True)
-            with _transaction(connection):
-                connection.execute(
-                    "INSERT INTO account (tag, salt, verifier) VALUES (?, ?, ?)",
-                    (tag, salt, _verifier(account_id, salt)),
-                )
-        return tag
+        with naming_errors(self.path):
+            owner = connection.execute(
+                "SELECT tag, environment, salt, verifier FROM account"
+            ).fetchone()
+            if owner is None:
+                salt = os.urandom(_SALT_BYTES)
+                with _transaction(connection):
+                    connection.execute(
+                        "INSERT INTO account (tag, environment, salt, verifier)"
+                        " VALUES (?, ?, ?, ?)",
+                        (tag, environment, salt, _verifier(account_id, salt)),
+                    )
+                return tag
+        known, its_environment, salt, verifier = owner
+        # The tag is a hash of the number, too: where it is the same there is no need for
+        # the one that is slow on purpose.
+        if known != tag and not hmac.compare_digest(_verifier(account_id, salt), verifier):
+            raise KXTJournalError(
+                f"journal {self.path.name} is that of another account; give each its own"
+            )
+        if its_environment != environment:
+            raise KXTJournalError(
+                f"journal {self.path.name} is that of the {its_environment} environment, not "
+                f"of {environment}; give each its own"
+            )
+        return str(known)
 
     def close(self) -> None:
         """Close it; not an error if it is closed."""
@@ -176,12 +185,6 @@ class JournalFile:
             raise KXTJournalError("the journal is closed")
         return self._connection
 
-    def _flush_each_commit(self, full: bool) -> None:
-        if full != self._is_full:
-            level = "FULL" if full else "NORMAL"
-            self._open_connection().execute(f"PRAGMA synchronous = {level}")
-            self._is_full = full
-
 
 def lock_path(path: Path) -> Path:
     """Return the file that a journal's writer locks.
@@ -190,6 +193,16 @@ def lock_path(path: Path) -> Path:
     that is closed would drop them.
     """
     return path.with_name(path.name + ".lock")
+
+
+def refuse_folder(path: Path) -> None:
+    """Say so where a folder was given; SQLite speaks of a broken disk.
+
+    Raises:
+        KXTJournalError: it is one.
+    """
+    if path.is_dir():
+        raise KXTJournalError(f"journal {path.name}: it is a folder")
 
 
 def connect(path: Path, *, writable: bool) -> sqlite3.Connection:

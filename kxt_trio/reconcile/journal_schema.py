@@ -19,6 +19,7 @@ __all__ = [
     "APPLICATION_ID",
     "FIRST_SEAL",
     "INSERT_RECORD",
+    "MOVE_CURSOR",
     "SCHEMA",
     "SELECT_RECORDS",
     "VERSION",
@@ -59,10 +60,11 @@ SCHEMA = (
     "  seal BLOB NOT NULL\n) STRICT",
     "CREATE UNIQUE INDEX rec_fill_id ON rec (fill_id) WHERE fill_id IS NOT NULL",
     "CREATE INDEX rec_trade_date ON rec (trade_date)",
+    "CREATE INDEX rec_verified ON rec (trade_date) WHERE kind = 'verified'",
     "CREATE TABLE cursor (consumer TEXT PRIMARY KEY, row INTEGER NOT NULL)"
     " STRICT, WITHOUT ROWID",
-    "CREATE TABLE account (tag TEXT PRIMARY KEY, salt BLOB NOT NULL, verifier BLOB NOT NULL)"
-    " STRICT, WITHOUT ROWID",
+    "CREATE TABLE account (tag TEXT PRIMARY KEY, environment TEXT NOT NULL,"
+    " salt BLOB NOT NULL, verifier BLOB NOT NULL) STRICT, WITHOUT ROWID",
     *(
         f"CREATE TRIGGER {table}_refuses_{verb.lower()} BEFORE {verb} ON {table}"
         " BEGIN SELECT raise(ABORT, 'a journal is only added to'); END"
@@ -78,6 +80,11 @@ SCHEMA = (
 
 INSERT_RECORD = f"INSERT INTO rec (row, {_NAMES}, seal) VALUES (?, {_PLACES}, ?)"  # noqa: S608
 
+MOVE_CURSOR = (
+    "INSERT INTO cursor (consumer, row) VALUES (?, ?) ON CONFLICT (consumer)"
+    " DO UPDATE SET row = max(row, excluded.row)"
+)
+
 #: Row, columns, seal and the seal before it; after a row, of a date or later, so many.
 SELECT_RECORDS = (
     f"SELECT row, {_NAMES}, seal, "  # noqa: S608
@@ -86,7 +93,10 @@ SELECT_RECORDS = (
 )
 
 
+_content = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
 def seal(before: bytes, row: int, values: Sequence[Any]) -> bytes:
     """Return the seal of a row that follows one with the seal ``before``."""
-    content = json.dumps([row, *values], separators=(",", ":")).encode()
+    content = _content([row, *values]).encode()
     return blake2b(before + content, digest_size=_SEAL_BYTES).digest()

@@ -14,8 +14,9 @@ from kxt_trio.transport.pacing import call_gap
 from kxt_trio.transport.rest import RestClient
 
 from .account_tags import account_tag
-from .auditor import Auditor, Emit
+from .auditor import Auditor
 from .ledger import Ledger
+from .outbox import Emit
 from .rules import LedgerPolicy
 from .translation import Translation
 
@@ -61,7 +62,7 @@ async def prepare_auditor(
     if journal is None:
         tag = account_tag(account.account_id, credentials.app_key)
     else:
-        tag = await journal.enrol(account.account_id, credentials.app_key)
+        tag = await journal.enrol(account.account_id, environment.value, credentials.app_key)
     auditor = Auditor(
         Ledger(
             LedgerPolicy(

@@ -78,7 +78,7 @@ RECORDS = [
 @pytest.fixture
 async def path(tmp_path) -> Path:
     path = tmp_path / "fills.db"
-    async with open_journal(path, offload=Inline()) as journal:
+    async with open_journal(path, offload=Inline) as journal:
         await journal.append(RECORDS)
     return path
 
@@ -105,7 +105,7 @@ async def test_a_sound_journal_is_summed_up(path, capfd):
 
 async def test_an_empty_journal_is_sound(tmp_path, capfd):
     path = tmp_path / "new.db"
-    async with open_journal(path, offload=Inline()):
+    async with open_journal(path, offload=Inline):
         pass
     await verify(VerifyOptions(path=path))
     assert capfd.readouterr().out == f"{path}: sound\nrecords 0   orders 0   fills 0\n"
@@ -203,7 +203,7 @@ async def test_a_full_device(path):
 
 
 async def test_a_reader_who_leaves_ends_it_quietly(path, cli):
-    async with open_journal(path, offload=Inline()) as journal:
+    async with open_journal(path, offload=Inline) as journal:
         many = [record(TUESDAY, "9", at, at + 1) for at in range(2000)]
         await journal.append(many)
     async with cli.started("journal", "export", str(path), "--jsonl") as process:
@@ -214,7 +214,7 @@ async def test_a_reader_who_leaves_ends_it_quietly(path, cli):
 
 
 async def test_ctrl_c_while_nobody_reads(path, cli):
-    async with open_journal(path, offload=Inline()) as journal:
+    async with open_journal(path, offload=Inline) as journal:
         await journal.append([record(TUESDAY, "9", at, at + 1) for at in range(2000)])
     async with cli.started("journal", "export", str(path), "--jsonl") as process:
         await process.stdout.receive_some(1)

@@ -72,16 +72,16 @@ async def work(path: str, seed: int) -> None:
     """Go on where the journal ends; say what is delivered, after it is on disk."""
     chance = random.Random(seed)
     async with open_journal(path) as journal:
-        tag = await journal.enrol(ACCOUNT_ID, APP_KEY)
-        records = await journal.load()
-        filled = sum(record.quantity or 0 for record in records)
-        acknowledged = await journal.cursor("strategy") or 0
+        tag = await journal.enrol(ACCOUNT_ID, "real", APP_KEY)
+        filled = sum(await journal.load(lambda record: record.quantity or 0))
+        acknowledged = journal.cursor("strategy") or 0
         undelivered = await journal.read(after=acknowledged, limit=10_000)
         say("open", filled, len(undelivered))
         for record in undelivered:
             say("deliver", record.start, record.end)
-            await journal.acknowledge("strategy", record.row)
+            journal.acknowledge("strategy", record.row)
         async with trio.open_nursery() as nursery:
+            nursery.start_soon(journal.keep_cursors)
             while True:
                 batch = []
                 for _ in range(chance.randint(1, 4)):
@@ -91,7 +91,7 @@ async def work(path: str, seed: int) -> None:
                 rows = await journal.append(batch)
                 for record, row in zip(batch, rows, strict=True):
                     say("deliver", record.start, record.end)
-                    nursery.start_soon(journal.acknowledge, "strategy", row)
+                    journal.acknowledge("strategy", row)
 
 
 def say(word: str, *numbers: int | None) -> None:

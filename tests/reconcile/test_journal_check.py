@@ -12,6 +12,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from kxt_trio import KXTJournalError
 from kxt_trio.offload import Inline
 from kxt_trio.reconcile.journal import open_journal
 from kxt_trio.reconcile.journal_check import export_csv, export_jsonl, verify_journal
+from kxt_trio.reconcile.journal_file import JournalFile
 from kxt_trio.reconcile.journal_records import JournalRecord
 
 from .journal_entries import ACCOUNT_ID, APP_KEY, DAY, TAG, fill
@@ -30,9 +32,9 @@ from .journal_entries import ACCOUNT_ID, APP_KEY, DAY, TAG, fill
 
 def write(path: Path, *records: JournalRecord, enrol: bool = False) -> None:
     async def main() -> None:
-        async with open_journal(path, offload=Inline()) as journal:
+        async with open_journal(path, offload=Inline) as journal:
             if enrol:
-                await journal.enrol(ACCOUNT_ID, APP_KEY)
+                await journal.enrol(ACCOUNT_ID, "real", APP_KEY)
             await journal.append(records)
 
     trio.run(main)
@@ -77,29 +79,29 @@ async def fill_up(journal) -> tuple[int, KXTJournalError]:
 
 
 async def test_a_full_disk_loses_nothing_that_was_recorded(path):
-    async with open_journal(path, offload=Inline()) as journal:
+    async with open_journal(path, offload=Inline) as journal:
         journal._file._connection.execute("PRAGMA max_page_count = 40")
         recorded, error = await fill_up(journal)
         assert recorded > 10
         assert "the disk is full" in str(error)
-        assert len(await journal.load()) == recorded
+        assert len(await journal.load(str)) == recorded
         with pytest.raises(KXTJournalError, match="until the journal is opened again"):
             await journal.append([fill(recorded)])
     assert verify_journal(path).records == recorded
-    async with open_journal(path, offload=Inline()) as journal:
+    async with open_journal(path, offload=Inline) as journal:
         assert await journal.append([fill(recorded)]) == (recorded + 1,)
     assert verify_journal(path).sound
 
 
 async def test_a_disk_that_refuses_loses_nothing_that_was_recorded(path):
-    async with open_journal(path, offload=Inline()) as journal:
+    async with open_journal(path, offload=Inline) as journal:
         with no_file_above(200_000):
             recorded, error = await fill_up(journal)
         assert recorded > 10
         assert "disk" in str(error)
     report = verify_journal(path)
     assert (report.records, report.problems) == (recorded, ())
-    async with open_journal(path, offload=Inline()) as journal:
+    async with open_journal(path, offload=Inline) as journal:
         assert await journal.append([fill(recorded)]) == (recorded + 1,)
 
 
@@ -218,7 +220,7 @@ def test_no_damaged_byte_passes_unseen(tmp_path_factory, data):
     path.write_bytes(content)
 
     async def main() -> list[tuple]:
-        async with open_journal(path, offload=Inline()) as journal:
+        async with open_journal(path, offload=Inline) as journal:
             return [record.to_values() for record in await journal.read(after=0)]
 
     try:
@@ -272,7 +274,7 @@ def test_json_lines(path):
 
 
 async def test_it_can_be_looked_at_while_it_is_written(path):
-    async with open_journal(path, offload=Inline()) as journal:
+    async with open_journal(path, offload=Inline) as journal:
         for number in range(3):
             await journal.append([fill(number)])
             assert verify_journal(path) == verify_journal(path)
@@ -316,8 +318,23 @@ def test_the_ledgers_records_survive_the_journal(path):
     write(path, *(JournalRecord.from_plain(records.to_plain(record)) for record in written))
 
     async def main() -> list:
-        async with open_journal(path, offload=Inline()) as journal:
-            return [records.from_plain(found.to_plain()) for found in await journal.load()]
+        async with open_journal(path, offload=Inline) as journal:
+            return await journal.load(lambda found: records.from_plain(found.to_plain()))
 
     assert trio.run(main) == written
     assert verify_journal(path).sound
+
+
+def test_what_is_no_journal_is_exported_as_nothing(tmp_path):
+    path = tmp_path / "notes"
+    path.write_bytes(b"these are my notes\n" * 100)
+    out = io.StringIO()
+    with pytest.raises(KXTJournalError):
+        export_csv(path, out)
+    assert out.getvalue() == ""
+
+
+def test_a_folder_is_called_one(tmp_path):
+    for look in (verify_journal, partial(export_csv, out=io.StringIO()), JournalFile):
+        with pytest.raises(KXTJournalError, match="it is a folder"):
+            look(tmp_path)
