@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
+from contextlib import closing
 from datetime import date, datetime
 
 import attrs
@@ -193,20 +195,31 @@ class Slow:
         return await self.inner.run(function)
 
 
-async def test_verified_means_on_disk_and_to_be_received(autojump_clock, tmp_path):
+async def test_verified_means_on_disk(autojump_clock, tmp_path):
+    path = tmp_path / "fills.db"
+
+    def recovered() -> int:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+            (count,) = connection.execute(
+                "SELECT count(*) FROM rec WHERE origin = 'recovered'"
+            ).fetchone()
+            return int(count)
+
     async with FakeKIS() as kis:
         network = attrs.evolve(kis.network, offload=lambda: Slow(kis.network.offload()))
-        client = KISClient(**kis.credentials, network=network, journal=tmp_path / "fills.db")
+        client = KISClient(**kis.credentials, network=network, journal=path)
         async with client, client.stream_fill_updates(consumer="a") as fills:
             await fills.wait_verified()
             await trio.sleep(1)
             await drop_and_wait(kis, fills)
+            kis.rest_down()  # so that one answer brings both, the fill and the verdict
             kis.fill(order_of(kis), quantity=10)
-            await trio.sleep(1.5)
             await fills.wait_live()
+            await trio.sleep(2 * D)
+            kis.rest_up()
             await fills.wait_verified()
-            await trio.lowlevel.checkpoint()
-            assert brief([fills.receive_nowait()]) == [(RECOVERED, 10, 1000)]
+            assert recovered() == 1
+            assert brief([await fills.receive()]) == [(RECOVERED, 10, 1000)]
 
 
 @pytest.mark.parametrize("hours", [-24, 1, 15, 24])
