@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeGuard
+from typing import TYPE_CHECKING, Self
 from weakref import WeakValueDictionary
 
 import trio
@@ -173,7 +173,7 @@ class KISClient:
         assert self._session is not None
         assert self._scope is not None
         if self._journal is not None:
-            self._journal.close_by = trio.current_time() + self._policy.shutdown_grace
+            self._journal.give_up_at(trio.current_time() + self._policy.shutdown_grace)
         untold = self._session.finish()
         self._session = None
         for failure in untold:
@@ -250,8 +250,9 @@ class KISClient:
         chosen = self._account_for(account, account_no, account_product_code, asked.account)
         name = consumer_name(consumer)
         if self._journal is not None:
-            if self._records(chosen):
-                return self._journaled(session, self._journal, wanted, chosen, name)
+            recorded = self._recorded(chosen)
+            if recorded is not None:
+                return self._journaled(session, self._journal, wanted, recorded, name)
             if consumer is not None:
                 raise KXTValidationError(
                     "a consumer is served from the journal, and that has the client's account "
@@ -261,15 +262,12 @@ class KISClient:
         session.attach(outlet, wanted)
         return FillStream(outlet, session.status, session.detach)
 
-    def _records(self, account: AccountSummary | None) -> TypeGuard[AccountSummary]:
-        """Whether every fill of the account is in the client's journal, if there is one."""
+    def _recorded(self, account: AccountSummary | None) -> AccountSummary | None:
+        """What of the account is in the client's journal; None for nothing."""
         whole = self._account
-        return (
-            account is not None
-            and whole is not None
-            and whole.covers(account)
-            and (account.product_code is not None or whole.product_code is None)
-        )
+        if account is None or whole is None or not whole.covers(account):
+            return None
+        return whole if account.product_code is None else account
 
     def _journaled(
         self,

@@ -141,7 +141,7 @@ class JournaledFillStream(FillStream):
         return fill
 
     def _settle(self) -> None:
-        if self._taken > self._settled:
+        if self._taken > self._settled and not self._closed:
             self._settled = self._taken
             try:
                 self._journal.acknowledge(self._consumer, self._taken)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import io
 import json
@@ -17,6 +18,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from kxt_trio import (
+    Environment,
     FillNotificationEvent,
     FillOrigin,
     KISClient,
@@ -31,8 +33,10 @@ from kxt_trio import (
     open_fill_stream,
 )
 from kxt_trio.errors import KXTError
+from kxt_trio.journaled import JournaledFillStream
 from kxt_trio.reconcile.journal_check import export_jsonl, verify_journal
 from kxt_trio.reconcile.journal_file import JournalFile
+from kxt_trio.reconcile.journal_reader import JournalReader
 from kxt_trio.testing import FakeKIS
 
 
@@ -216,6 +220,9 @@ class SlowDisk:
         with trio.CancelScope(shield=True):
             await trio.sleep(0.01)
         return function()
+
+    def leave(self, function) -> None:
+        function()
 
 
 async def test_a_burst_is_committed_together(path, disk, autojump_clock):
@@ -724,3 +731,285 @@ async def test_statistics(path, autojump_clock):
             assert await take(fills, 1) == [4]
             statistics = fills.statistics()
             assert (statistics.received, statistics.delivered) == (1, 1)
+
+
+# -- polled ------------------------------------------------------------------------
+
+
+async def poll(fills, count: int) -> list[int]:
+    taken = []
+    for _ in range(1_000):
+        if len(taken) == count:
+            return taken
+        try:
+            taken.append(quantity_of(fills.receive_nowait()))
+        except trio.WouldBlock:
+            await trio.sleep(0.1)
+    raise AssertionError(f"only {len(taken)} fills came")
+
+
+async def test_a_stream_that_is_only_polled(path, autojump_clock):
+    """With what was not acknowledged before, what overflowed, and what comes."""
+    policy = StreamPolicy(buffer_size=5)
+    async with FakeKIS() as kis:
+        async with opened(kis, path, policy=policy):
+            trade(kis, *range(1, 51))
+            await wait_all_tasks_blocked()
+        async with client_of(kis, path, policy=policy) as client:
+            fills = client.stream_fill_updates()
+            assert await poll(fills, 50) == list(range(1, 51))
+            with pytest.raises(trio.WouldBlock):
+                fills.receive_nowait()
+            await fills.wait_live()
+            for start in (100, 200):
+                trade(kis, *range(start, start + 50))
+                await wait_all_tasks_blocked()
+                assert await poll(fills, 50) == list(range(start, start + 50))
+            trade(kis, 3)
+            assert await poll(fills, 1) == [3]
+            await fills.aclose()
+            with pytest.raises(trio.ClosedResourceError):
+                fills.receive_nowait()
+
+
+async def test_polled_after_the_client_was_left(path, autojump_clock):
+    async with FakeKIS() as kis:
+        async with client_of(kis, path, policy=StreamPolicy(buffer_size=5)) as client:
+            fills = client.stream_fill_updates()
+            await fills.wait_live()
+            trade(kis, *range(1, 11))
+            await wait_all_tasks_blocked()
+        assert await poll(fills, 5) == [1, 2, 3, 4, 5]
+        with pytest.raises(trio.EndOfChannel):
+            fills.receive_nowait()
+
+
+async def test_polling_takes_nothing_from_a_task_that_waits(path, autojump_clock):
+    async with FakeKIS() as kis, opened(kis, path) as fills, trio.open_nursery() as nursery:
+        taken: list[int] = []
+
+        async def wait() -> None:
+            taken.extend(await take(fills, 20))
+
+        nursery.start_soon(wait)
+        await fills.wait_verified()
+        polled: list[int] = []
+        for quantity in range(1, 31):
+            trade(kis, quantity)
+            for _ in range(20):
+                await trio.lowlevel.checkpoint()
+                with contextlib.suppress(trio.WouldBlock):
+                    polled.append(quantity_of(fills.receive_nowait()))
+        await trio.sleep(1)
+        assert sorted(taken + polled) == list(range(1, 31))
+        assert len(taken) == 20
+
+
+# -- reading back ------------------------------------------------------------------
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many rows each reading back gave."""
+    made: list[int] = []
+    read = JournalReader.read
+
+    def watched(reader, after, limit):
+        rows = read(reader, after, limit)
+        made.append(len(rows))
+        return rows
+
+    monkeypatch.setattr(JournalReader, "read", watched)
+    return made
+
+
+async def test_who_keeps_up_never_reads_back(path, reads, autojump_clock):
+    async with FakeKIS() as kis:
+        for start in (1, 101):
+            async with opened(kis, path) as fills:
+                trade(kis, *range(start, start + 100))
+                await wait_all_tasks_blocked()
+                taken = await take(fills, 100)
+                assert taken == list(range(start, start + 100))
+                with trio.move_on_after(1):
+                    await fills.receive()
+        assert reads == []
+
+
+async def test_who_catches_up_is_served_from_memory_again(path, reads, autojump_clock):
+    policy = StreamPolicy(buffer_size=10)
+    async with FakeKIS() as kis, opened(kis, path, policy=policy) as fills:
+        trade(kis, *range(1, 41))
+        await wait_all_tasks_blocked()
+        assert await take(fills, 11) == list(range(1, 12))
+        assert len(reads) == 1
+        # What comes while 12 to 40 are read back is buffered.
+        trade(kis, *range(41, 46))
+        await wait_all_tasks_blocked()
+        assert await take(fills, 34) == list(range(12, 46))
+        for quantity in range(46, 100):
+            trade(kis, quantity)
+            assert await take(fills, 1) == [quantity]
+        assert len(reads) == 1
+
+
+async def test_a_closed_stream_delivers_nothing(path, autojump_clock):
+    policy = StreamPolicy(buffer_size=5)
+    async with FakeKIS() as kis, client_of(kis, path, policy=policy) as client:
+        fills = client.stream_fill_updates()
+        await fills.wait_live()
+        trade(kis, *range(1, 21))
+        await wait_all_tasks_blocked()
+        assert await take(fills, 8) == list(range(1, 9))  # the rest is read back
+        await fills.aclose()
+        assert fills.statistics().buffered == 0
+        for _ in range(2):
+            with pytest.raises(trio.ClosedResourceError):
+                await fills.receive()
+            with pytest.raises(trio.ClosedResourceError):
+                fills.receive_nowait()
+        again = client.stream_fill_updates()
+        assert await take(again, 13) == list(range(8, 21))
+        await again.aclose()
+
+
+# -- whose journal, and for whom ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changes", [{"account_no": "87654321"}, {"environment": Environment.PAPER}]
+)
+async def test_a_journal_of_another_account_is_refused(path, changes, autojump_clock):
+    async with FakeKIS() as kis, opened(kis, path):
+        pass
+    async with FakeKIS(**changes) as kis:
+        with pytest.raises(KXTJournalError, match="give each its own"):
+            async with opened(kis, path):
+                pytest.fail("it must not get here")
+
+
+@pytest.mark.parametrize(
+    ("clients", "streams"),
+    [
+        ("12345678", "12345678-01"),
+        ("12345678-01", "12345678"),
+        ("12345678-01", "12345678-01"),
+        ("12345678", "12345678"),
+    ],
+)
+async def test_however_the_account_is_written(path, clients, streams, autojump_clock):
+    async with FakeKIS(account_no="12345678") as kis:
+        given = {"account_no": clients, "account_product_code": None}
+        for _ in range(2):
+            async with (
+                client_of(kis, path, **given) as client,
+                client.stream_fill_updates(account_no=streams, consumer="bot") as fills,
+            ):
+                await fills.wait_live()
+                trade(kis, 1)
+                assert await take(fills, 1) == [1]
+        assert set(cursors(path)) == {"bot"}
+
+
+@pytest.mark.parametrize("other", ["87654321", "12345678-02"])
+async def test_another_accounts_consumer_is_refused(path, other, autojump_clock):
+    async with FakeKIS(account_no="12345678") as kis, client_of(kis, path) as client:
+        with pytest.raises(KXTValidationError, match="the client's account alone"):
+            client.stream_fill_updates(account_no=other, consumer="bot")
+        async with client.stream_fill_updates(account_no=other) as fills:
+            assert not isinstance(fills, JournaledFillStream)
+
+
+@pytest.mark.parametrize("name", ["", "  ", 5, b"x", "\udc80", Path("x")])
+async def test_a_consumer_has_a_name(path, name, autojump_clock):
+    async with FakeKIS() as kis, client_of(kis, path) as client:
+        with pytest.raises(KXTValidationError, match="consumer's name"):
+            client.stream_fill_updates(consumer=name)
+        async with client.stream_fill_updates() as fills:
+            await fills.wait_live()
+            trade(kis, 1)
+            assert await take(fills, 1) == [1]
+
+
+# -- a disk that hangs or fails while the block is left ----------------------------
+
+
+class Hanging:
+    """Hangs in virtual time once told to."""
+
+    def __init__(self) -> None:
+        self.hangs = False
+
+    async def run(self, function):
+        await trio.lowlevel.checkpoint()
+        if self.hangs:
+            with trio.fail_after(10):
+                await trio.sleep_forever()
+        return function()
+
+    def leave(self, function) -> None:
+        function()
+
+
+@pytest.mark.parametrize("busy", [False, True])
+async def test_a_hung_disk_does_not_hold_up_the_end(path, busy, autojump_clock):
+    policy = StreamPolicy(shutdown_grace=2)
+    disk = Hanging()
+    async with FakeKIS() as kis:
+        network = attrs.evolve(kis.network, offload=lambda: disk)
+        async with opened(kis, path, network=network, policy=policy) as fills:
+            trade(kis, 1)
+            await take(fills, 1)
+            disk.hangs = True
+            if busy:
+                trade(kis, 2)
+            with trio.move_on_after(0.5):
+                await fills.receive()
+            left_at = trio.current_time()
+        assert trio.current_time() - left_at <= 2.001
+        async with opened(kis, path) as fills:
+            await fills.wait_verified()
+
+
+async def test_reading_back_from_a_hung_disk_can_be_cancelled(path, autojump_clock):
+    policy = StreamPolicy(buffer_size=2, shutdown_grace=1)
+    disk = Hanging()
+    async with FakeKIS() as kis:
+        network = attrs.evolve(kis.network, offload=lambda: disk)
+        async with opened(kis, path, network=network, policy=policy) as fills:
+            trade(kis, 1, 2, 3, 4)
+            await wait_all_tasks_blocked()
+            assert await take(fills, 2) == [1, 2]
+            disk.hangs = True
+            at = trio.current_time()
+            with trio.move_on_after(0.5) as scope:
+                await fills.receive()
+            assert scope.cancelled_caught
+            assert trio.current_time() == at + 0.5
+            disk.hangs = False
+            assert await take(fills, 2) == [3, 4]
+
+
+class FailsLate(Hanging):
+    """Fails a while after it was asked, once told to."""
+
+    async def run(self, function):
+        if self.hangs:
+            await trio.sleep(0.5)
+            raise KXTJournalError("journal: the disk is full")
+        return await super().run(function)
+
+
+async def test_a_write_that_fails_at_the_end_keeps_the_users_exception(path, autojump_clock):
+    disk = FailsLate()
+    trouble = RuntimeError("the strategy has a bug")
+    async with FakeKIS() as kis:
+        network = attrs.evolve(kis.network, offload=lambda: disk)
+        with pytest.raises(RuntimeError) as caught:
+            async with opened(kis, path, network=network) as fills:
+                await fills.wait_verified()
+                disk.hangs = True
+                trade(kis, 3)
+                await trio.sleep(0.1)
+                raise trouble
+        assert caught.value is trouble

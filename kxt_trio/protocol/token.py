@@ -33,11 +33,14 @@ class Token:
 
     Attributes:
         access_token: The token.  Not in ``repr``.
-        expires_at: When it ends, by the broker's clock, an aware time.
+        expires_at: When it ends, an aware time; by the broker's clock when it comes from
+            the broker.
+        said_at: The broker's time when it gave the token; None if it did not say.
     """
 
     access_token: str = attrs.field(repr=False)
     expires_at: datetime
+    said_at: datetime | None = attrs.field(default=None, eq=False)
 
     def good_at(self, now: datetime) -> bool:
         """Whether a call that starts now can be made with it."""
@@ -60,7 +63,8 @@ def read_token(status: int, headers: Mapping[str, str], body: bytes) -> Token:
         status: The HTTP status.
         headers: The answer's headers, names in lower case.  Their ``date`` counts where the
             body tells only how long the token is good for.  The time at which it ends is
-            preferred: a token may be one that was issued hours ago.
+            preferred: a token may be one that was issued hours ago.  It is also what
+            machines whose clock is wrong go by.
         body: The answer.
 
     Raises:
@@ -71,7 +75,8 @@ def read_token(status: int, headers: Mapping[str, str], body: bytes) -> Token:
     """
     answer = read_answer(status, body, _Answer, "token")
     if status == OK and answer.access_token is not None:
-        return Token(answer.access_token, answer.expires_at(broker_time(headers)))
+        said_at = broker_time(headers)
+        return Token(answer.access_token, answer.expires_at(said_at), said_at)
     if status == OK and answer.code is None:
         raise KXTProtocolError("token: HTTP 200 without an access_token")
     raise refusal_error(status, answer, "access token", client_error_is_keys=True)

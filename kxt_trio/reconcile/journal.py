@@ -12,8 +12,8 @@ written with the next ones, or soon after when none come.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -116,21 +116,19 @@ class Journal:
     """The open journal.  Tasks may use it at the same time.
 
     After a write that failed it takes nothing more: what is recorded has no gaps.
-
-    Attributes:
-        close_by: When closing is no longer waited for, by trio's clock.
     """
 
     def __init__(
         self, file: JournalFile, cursors: dict[str, int], writes: Offload, reads: Offload
     ) -> None:
-        self.close_by = float("inf")
         self._file = file
         self._reader = JournalReader(file.path)
         self._writes = writes
         self._reads = reads
         self._turn = trio.Lock()
         self._jobs: list[_Job] = []
+        self._waiting: set[trio.CancelScope] = set()
+        self._give_up_at = float("inf")
         self._cursors = cursors
         self._unsaved: dict[str, int] = {}
         self._acknowledged = trio.Event()
@@ -289,6 +287,12 @@ class Journal:
         self._accounts[tag] = account_id
         return tag
 
+    def give_up_at(self, deadline: float) -> None:
+        """Wait for the disk no longer than that, by trio's clock: whose journal it is ends."""
+        self._give_up_at = deadline
+        for scope in self._waiting:
+            scope.deadline = min(scope.deadline, deadline)
+
     async def aclose(self) -> None:  # noqa: ASYNC910  # the offload checkpoints
         """Write what was acknowledged, close the file and let others have it.
 
@@ -298,8 +302,7 @@ class Journal:
         """
         self._is_closed = True
         unsaved, self._unsaved = self._unsaved, {}
-        close_by = min(self.close_by, trio.current_time() + _CLOSE_BOUND)
-        with trio.CancelScope(deadline=close_by, shield=True) as scope:
+        with self._patience(_CLOSE_BOUND) as scope:
             for offload, close in (
                 # Whoever closes last puts the log into the file, which a reader cannot.
                 (self._reads, self._reader.close),
@@ -327,15 +330,25 @@ class Journal:
     async def _commit(self, job: _Job) -> tuple[int, ...]:
         """Have the job written, with whatever else waits; by the first who gets his turn."""
         self._jobs.append(job)
-        try:
-            with trio.fail_after(_TURN_BOUND, shield=True):
-                async with self._turn:
-                    if job.rows is None:
-                        await self._write()
-        except trio.TooSlowError as exc:
-            raise KXTJournalError("journal: the disk does not answer") from exc
-        assert job.rows is not None
+        with self._patience(_TURN_BOUND):
+            async with self._turn:
+                if job.rows is None:
+                    await self._write()
+        if job.rows is None:
+            raise KXTJournalError("journal: the disk does not answer")
         return job.rows
+
+    @contextmanager
+    def _patience(self, bound: float) -> Generator[trio.CancelScope]:
+        """Shield what is done inside, for so long, and no longer than is to be waited."""
+        deadline = min(self._give_up_at, trio.current_time() + bound)
+        scope = trio.CancelScope(deadline=deadline, shield=True)
+        self._waiting.add(scope)
+        try:
+            with scope:
+                yield scope
+        finally:
+            self._waiting.discard(scope)
 
     async def _write(self) -> None:
         jobs, self._jobs = self._jobs, []

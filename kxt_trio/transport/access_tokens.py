@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import TypeGuard
 
+import attrs
 import trio
 
 from kxt_trio.errors import KXTAPIError, KXTConnectionError, KXTError, KXTTimeoutError
@@ -20,6 +21,10 @@ __all__ = ["AccessTokens"]
 _PAUSE = timedelta(seconds=61)
 
 _STORE_BOUND = 5.0
+
+#: Seconds for which a token that was refused and given out again is not asked for anew:
+#: the customer gets a message each time.
+_INSISTED = 3600.0
 
 
 class AccessTokens:
@@ -43,6 +48,7 @@ class AccessTokens:
         self._cache = cache
         self._now = now
         self._held: Token | None = None
+        self._insisted_until = float("-inf")
 
     async def get(self, *, refused: Token | None = None) -> Token:
         """Return a token that should be good.
@@ -50,7 +56,9 @@ class AccessTokens:
         Waits where the broker was asked less than a minute ago, by whatever program.
 
         Args:
-            refused: A token that the broker did not accept; another one is returned.
+            refused: A token that the broker did not accept; another one is returned,
+                unless the broker gives out the same again.  Then it is left at that for an
+                hour.
 
         Raises:
             KXTAuthenticationError: the keys are refused.
@@ -69,12 +77,22 @@ class AccessTokens:
                     return cached.token
                 wait = self._wait(cached.asked_at)
                 if wait <= 0:
-                    self._held = await self._renew(cached)
-                    return self._held
+                    self._held = token = await self._renew(cached)
+                    if refused is not None and token.access_token == refused.access_token:
+                        self._insisted_until = trio.current_time() + _INSISTED
+                    return token
             await trio.sleep(wait)
 
     def _is_good(self, token: Token | None, refused: Token | None) -> TypeGuard[Token]:
-        return token is not None and token != refused and token.good_at(self._now())
+        return (
+            token is not None
+            and (
+                refused is None
+                or token.access_token != refused.access_token
+                or trio.current_time() < self._insisted_until
+            )
+            and token.good_at(self._now())
+        )
 
     def _wait(self, asked_at: datetime | None) -> float:
         now = self._now()
@@ -93,6 +111,9 @@ class AccessTokens:
                 with trio.move_on_after(_STORE_BOUND, shield=True):
                     await self._cache.store(CachedToken(None, before.asked_at))
             raise
+        if token.said_at is not None:  # by this machine's clock, which may be a day off
+            ahead = self._now() - token.said_at
+            token = attrs.evolve(token, expires_at=token.expires_at + ahead)
         # Shielded: a token that is lost now cannot be had again for a minute.
         with trio.move_on_after(_STORE_BOUND, shield=True):
             await self._cache.store(CachedToken(token, asked_at))

@@ -149,11 +149,12 @@ class FileTokenCache:
         """See :class:`TokenCache`."""
         async with self._within:
             lock = FileLock(self._lock_path)
-            await self._acquire(lock)
             try:
+                await self._acquire(lock)
                 yield
             finally:
-                lock.release()
+                # In its turn: an attempt that was given up may take the lock yet.
+                self._offload.leave(lock.release)
 
     async def _acquire(self, lock: FileLock) -> None:
         give_up_at = trio.current_time() + _PATIENCE

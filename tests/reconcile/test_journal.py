@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from kxt_trio import KXTJournalError, KXTJournalInUseError, KXTValidationError
 from kxt_trio.offload import Inline, InThread
+from kxt_trio.reconcile import journal_file, journal_reader
 from kxt_trio.reconcile.account_tags import account_tag
 from kxt_trio.reconcile.journal import open_journal
 from kxt_trio.reconcile.journal_records import JournalRecord
@@ -376,3 +377,197 @@ def test_tags_are_keyed():
 
 def test_dates_sort_as_text():
     assert fill(0).to_values()[3] == DAY.isoformat()
+
+
+async def test_who_opens_it_again_after_a_slow_disk_is_not_locked_out(path, monkeypatch):
+    may_open = threading.Event()
+    prepare = journal_file._prepare
+
+    def slowly(connection, path):
+        may_open.wait(10)
+        prepare(connection, path)
+
+    monkeypatch.setattr(journal_file, "_prepare", slowly)
+    with pytest.raises(KXTJournalError, match="does not answer"):
+        async with open_journal(path, offload=lambda: InThread(bound=0.1)):
+            pytest.fail("entered")
+    with pytest.raises(KXTJournalInUseError):
+        async with open_journal(path):
+            pytest.fail("entered")
+    may_open.set()
+    await trio.sleep(0.2)
+    async with open_journal(path) as journal:
+        assert journal.last_row == 0
+
+
+async def test_a_cancelled_opening_is_undone(path, monkeypatch):
+    may_open = threading.Event()
+    prepare = journal_file._prepare
+
+    def slowly(connection, path):
+        may_open.wait(10)
+        prepare(connection, path)
+
+    monkeypatch.setattr(journal_file, "_prepare", slowly)
+    with trio.move_on_after(0.1) as scope:
+        async with open_journal(path):
+            pytest.fail("entered")
+    assert scope.cancelled_caught
+    may_open.set()
+    await trio.sleep(0.2)
+    async with open_journal(path):
+        pass
+
+
+async def test_a_journal_whose_disk_hung_is_closed_when_it_answers(path):
+    gate = Gate(bound=0.2)
+    async with open_journal(path, offload=lambda: gate) as journal:
+        await journal.append([fill(0)])
+        journal.acknowledge("a", 1)
+        gate.open.clear()
+        with pytest.raises(KXTJournalError, match="does not answer"):
+            await journal.append([fill(1)])
+    with pytest.raises(KXTJournalInUseError):
+        async with open_journal(path):
+            pytest.fail("entered")
+    gate.open.set()
+    await trio.sleep(0.3)
+    async with open_journal(path) as journal:
+        assert journal.last_row == 2
+        assert journal.cursor("a") == 1
+
+
+async def test_leaving_waits_for_the_disk_no_longer_than_it_may(path):
+    gate = Gate()
+    began_at = trio.current_time()
+    async with (
+        open_journal(path, offload=lambda: gate) as journal,
+        trio.open_nursery() as nursery,
+    ):
+        await journal.append([fill(0)])
+        gate.open.clear()
+
+        async def append() -> None:
+            with pytest.raises(KXTJournalError, match="does not answer"):
+                await journal.append([fill(1)])
+
+        nursery.start_soon(append)
+        await trio.sleep(0.05)
+        nursery.cancel_scope.cancel()
+        journal.give_up_at(trio.current_time() + 0.2)
+    assert trio.current_time() - began_at < 2
+    gate.open.set()
+
+
+async def test_by_another_name_it_is_the_same_journal(path):
+    link = path.with_name("link.db")
+    link.symlink_to(path)
+    async with open_journal(path):
+        with pytest.raises(KXTJournalInUseError):
+            async with open_journal(link):
+                pytest.fail("entered")
+    async with open_journal(link) as journal:
+        await journal.append([fill(0)])
+    async with open_journal(path) as journal:
+        assert journal.last_row == 1
+
+
+@pytest.mark.parametrize(
+    ("owner", "match"),
+    [
+        (("87654321", "real", APP_KEY), "that of another account"),
+        ((ACCOUNT_ID, "paper", APP_KEY), "that of the real environment"),
+        ((ACCOUNT_ID, "paper", "renewed"), "that of the real environment"),
+    ],
+)
+async def test_a_journal_is_one_accounts(path, owner, match):
+    async with open_journal(path, offload=Inline) as journal:
+        await journal.enrol(ACCOUNT_ID, "real", APP_KEY)
+    async with open_journal(path, offload=Inline) as journal:
+        with pytest.raises(KXTJournalError, match=match):
+            await journal.enrol(*owner)
+
+
+async def test_the_slow_hash_is_made_once_for_an_account(path, monkeypatch):
+    made = []
+    scrypt = journal_file._verifier
+    monkeypatch.setattr(
+        journal_file, "_verifier", lambda *given: made.append(1) or scrypt(*given)
+    )
+    for _ in range(3):
+        async with open_journal(path, offload=Inline) as journal:
+            for _ in range(2):
+                await journal.enrol(ACCOUNT_ID, "real", APP_KEY)
+    assert len(made) == 1
+
+
+def verified(day: date, *, reviewed: bool = True) -> JournalRecord:
+    return JournalRecord(
+        kind="verified", trade_date=day, detail={"as_of": 1.0, "reviewed": reviewed}
+    )
+
+
+def on(day: int) -> date:
+    return date(2026, 11, day)
+
+
+@pytest.mark.parametrize(
+    ("records", "settled"),
+    [
+        ([], date.min),
+        ([fill(0)], date.min),
+        ([fill(0), verified(on(20), reviewed=False)], date.min),
+        ([fill(0), verified(on(20))], on(20)),
+        # Counted after it was verified: it is open again.
+        ([fill(0), verified(on(20)), fill(1)], date.min),
+        ([fill(0), verified(on(20)), verified(on(21))], on(21)),
+        # The day before the first that is open is the last that was seen to its end.
+        ([fill(0), verified(on(20)), fill(0, trade_date=on(21))], on(20)),
+        ([verified(on(20)), fill(0, trade_date=on(21)), verified(on(22))], on(20)),
+        # Of a day without a word nothing is known.
+        ([verified(on(20)), verified(on(22))], on(20)),
+    ],
+)
+async def test_up_to_which_day_all_is_settled(path, records, settled):
+    records = [attrs.evolve(r, fill_id=None) for r in records]
+    async with open_journal(path, offload=Inline) as journal:
+        await journal.append(records)
+        assert await journal.settled_day() == settled
+        loaded = await journal.load(whole, since=settled)
+        assert [r.trade_date for r in loaded] == [
+            r.trade_date for r in records if r.trade_date >= settled
+        ]
+
+
+async def test_what_is_settled_is_not_read_at_a_start(path, monkeypatch):
+    many = [fill(number) for number in range(5_000)]
+    async with open_journal(path, offload=Inline) as journal:
+        await journal.append([*many, verified(on(20)), verified(on(21))])
+        await journal.append([fill(0, trade_date=on(22), fill_id=None)])
+        read = []
+        monkeypatch.setattr(
+            journal_reader,
+            "open_rows",
+            lambda *given: read.append(journal_file.open_rows(*given)) or read[-1],
+        )
+        assert len(await journal.load(whole, since=await journal.settled_day())) == 2
+        assert [len(rows) for rows in read] == [2, 0]
+
+
+async def test_a_reader_does_not_wait_for_the_writer(path):
+    gate = Gate()
+    offloads = iter([gate, InThread()])
+    async with open_journal(path, offload=lambda: next(offloads)) as journal:
+        await journal.append([fill(0)])
+        gate.open.clear()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(journal.append, [fill(1)])
+            await trio.sleep(0.01)
+            assert len(await journal.read(after=0)) == 1
+            assert len(journal.read_nowait(after=0, limit=9)) == 1
+            gate.open.set()
+        assert len(await journal.read(after=0)) == 2
+    assert [file.name for file in sorted(path.parent.iterdir())] == [
+        "fills.db",
+        "fills.db.lock",
+    ]

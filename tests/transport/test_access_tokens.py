@@ -144,3 +144,37 @@ async def test_waiting_for_the_minute_can_be_cancelled(broker, autojump_clock):
     assert scope.cancelled_caught
     async with broker.cache.lock():
         pass
+
+
+@pytest.mark.parametrize("hours", [-48, 24, 48])
+async def test_a_machine_whose_clock_is_wrong_asks_once(broker, autojump_clock, hours):
+    ahead = timedelta(hours=hours)
+    issue = broker.issue
+
+    async def dated() -> Token:
+        token = await issue()
+        return Token(token.access_token, token.expires_at, broker.now())
+
+    client = AccessTokens(dated, broker.cache, lambda: broker.now() + ahead)
+    for _ in range(1000):
+        assert (await client.get()).access_token == "token 1"
+        await trio.sleep(60)
+    assert len(broker.asked_at) == 1
+    await trio.sleep(8 * 3600)
+    assert (await client.get()).access_token == "token 2"
+
+
+async def test_a_refused_token_that_is_given_out_again_is_left_at_that(broker, autojump_clock):
+    asked: list[float] = []
+
+    async def same() -> Token:
+        asked.append(trio.current_time())
+        await trio.lowlevel.checkpoint()
+        return Token("same", START + timedelta(hours=20), broker.now())
+
+    client = AccessTokens(same, broker.cache, broker.now)
+    for _ in range(120):
+        token = await client.get()
+        assert await client.get(refused=token) == token
+        await trio.sleep(60)
+    assert len(asked) <= 4

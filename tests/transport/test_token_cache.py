@@ -3,8 +3,10 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
+import threading
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import trio
 
 from kxt_trio import KST, Credentials, Environment, KXTTimeoutError
 from kxt_trio.file_lock import FileLock
+from kxt_trio.offload import InThread
 from kxt_trio.protocol.token import Token
 from kxt_trio.transport import token_cache
 from kxt_trio.transport.token_cache import (
@@ -274,3 +277,44 @@ async def test_what_is_on_disk_is_json(cache, folder):
         "expires_at",
         "asked_at",
     }
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_does_not_keep_a_lock(tmp_path):
+    code = (
+        "import os, sys, time; from pathlib import Path\n"
+        "from kxt_trio.file_lock import FileLock\n"
+        "lock = FileLock(Path(sys.argv[1])); assert lock.acquire()\n"
+        "if os.fork() == 0: print('child', flush=True); time.sleep(60); os._exit(0)\n"
+        "time.sleep(60)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "lock")],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as program:
+        assert program.stdout.readline() == "child\n"
+        lock = FileLock(tmp_path / "lock")
+        assert not lock.acquire(), "the child gave its parent's lock away"
+        program.kill()
+        program.wait()
+        assert lock.acquire()
+        lock.release()
+        os.killpg(program.pid, signal.SIGKILL)
+
+
+async def test_a_lock_taken_too_late_is_given_back(cache, folder, monkeypatch):
+    may_lock = threading.Event()
+    try_lock = token_cache._try_lock
+    monkeypatch.setattr(
+        token_cache, "_try_lock", lambda lock: may_lock.wait(10) and try_lock(lock)
+    )
+    cache._offload = InThread(bound=0.1)
+    async with cache.lock():  # without one: the folder does not answer
+        pass
+    may_lock.set()
+    with trio.fail_after(5):
+        async with FileTokenCache(folder, KEYS, URL).lock():
+            pass
