@@ -90,7 +90,8 @@ class Book:
         for trade_date, known in self.days.items():
             if known.doubtful_since is not None or trade_date >= start:
                 known.doubt(at)
-                known.answered()
+                if not known.given_up:
+                    known.answered()
 
     def abandon(self, today: date) -> date | None:
         """Let go of what the broker no longer tells of; return the first day lost."""

@@ -99,6 +99,9 @@ async def test_a_link_that_is_restored_after_midnight_waits_for_no_refused_day(a
         await drop_and_wait(kis, fills)
         with trio.fail_after(400):
             await fills.wait_verified()
+        await drop_and_wait(kis, fills)
+        with trio.fail_after(30):  # it is known by now
+            await fills.wait_verified()
 
 
 async def test_a_row_that_cannot_be_read_is_told_of_and_costs_only_itself(
