@@ -12,7 +12,7 @@ from .tally import Tally
 
 __all__ = ["Day"]
 
-_PATIENCE_FIRST, _PATIENCE_MOST = 60.0, 3_600.0
+_PATIENCE_FIRST, _PATIENCE_MOST, _DOUBLINGS = 60.0, 3_600.0, 6
 #: A past day of which so many questions failed is no longer waited for.
 _TRIES = 3
 
@@ -90,7 +90,8 @@ class Day:
 
     def fail(self, at: float) -> bool:
         """A question about this past day failed; say whether it is given up for now."""
-        pause = min(_PATIENCE_FIRST * 2**self.failures, _PATIENCE_MOST)
+        doubled = min(self.failures, _DOUBLINGS)
+        pause = min(_PATIENCE_FIRST * 2**doubled, _PATIENCE_MOST)
         self.failures += 1
         self.ask_after = at + pause
         return self.failures == _TRIES

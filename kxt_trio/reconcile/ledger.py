@@ -427,6 +427,9 @@ class Ledger:
 
     def _no_answer(self, failed: NoAnswer, out: list[Finding]) -> None:
         self._failed(failed.trade_date, failed.at, out)
+        question = self._question
+        if question is not None and question.order is not None:  # not of one order alone
+            self._schedule.want(question.not_before, Reason.INCOMPLETE)
         self._plan(out)
 
     def _failed(self, trade_date: date, at: float, out: list[Finding]) -> None:

@@ -159,7 +159,7 @@ def draft(schedule: Schedule, book: Book, calendar: Calendar) -> NeedSnapshot | 
             ((order,),) = waiting.values()
         elif reason is Reason.FINISHED and not waiting:
             order = schedule.finished
-        if order is not None:
+        if order is not None and not book.day(order.trade_date).failures:
             dates: tuple[date, ...] = (order.trade_date,)
             return NeedSnapshot(not_before=at, reason=reason, trade_dates=dates, order=order)
     past = {*doubtful, *waiting, *(day for day, when in reviews.items() if when <= at)}

@@ -94,6 +94,25 @@ def test_a_list_that_is_never_whole_is_asked_for_ever_more_rarely_and_told_of_on
     assert not desk.ledger.verified
 
 
+def test_if_one_order_cannot_be_asked_about_alone_everything_is(desk):
+    settle(desk, row(0, 0), row(0, 0, 2))
+    desk.fill(130, 5)
+    desk.answer(151, row(3, 300), row(0, 0, 2))  # contested, and stays so
+    desk.tick(156)
+    assert desk.question().order == key()
+    desk.tell(NoAnswer(158, TODAY))
+    assert desk.question().order is None
+    assert desk.question().not_before <= 158
+
+
+def test_a_day_may_be_refused_for_months():
+    day = Desk().ledger._book.day(YESTERDAY)
+    for hour in range(2_000):
+        day.fail(3_600.0 * hour)
+    assert not day.can_be_asked(3_600.0 * 2_000 - 1)
+    assert day.can_be_asked(3_600.0 * 2_000)
+
+
 # Days
 
 
@@ -128,6 +147,24 @@ def test_a_past_day_is_not_asked_for_again_while_an_answer_waits():
     assert desk.question().trade_dates == (TODAY,)
     desk.tick(6)
     assert desk.question().trade_dates == (TODAY, YESTERDAY)
+
+
+def test_an_order_of_a_day_that_is_refused_does_not_stand_before_today():
+    desk = Desk(start=kst_midnight(TODAY) + 86_400 - 300)
+    desk.connect(0)
+    desk.order(0, 100)
+    desk.fill(1, 5)
+    drive(desk, 299, lambda question, day: [row(5, 500)])
+    desk.tick(300)
+    drive(desk, 311, lambda question, day: [row(5, 500)] if day == TODAY else [])
+    desk.answer(330, row(3, 300), days=(TODAY,))  # contradicts, and is not settled
+    desk.tick(335)
+    asked = drive(
+        desk, 4_000, lambda question, day: None if day == TODAY else [row(7, 700, 5, day=day)]
+    )
+    assert len([one for one in asked if one.trade_dates[0] == TOMORROW]) > 30
+    assert len([one for one in asked if TODAY in one.trade_dates]) < 10
+    assert ("recovered", 7, 700) in desk.delivered()
 
 
 def test_an_order_that_the_broker_never_lists_spoils_no_later_day(desk):
