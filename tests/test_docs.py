@@ -414,6 +414,7 @@ def counted(name: str, result: Path) -> int:
         (["0-4", "6-9"], 7, 2),
         (["3-5", "5-9"], 6, 0),  # three shares belong to the baseline
         (["0-4", "2-3.r1", "0-4", "2-3.r1"], 5, 0),
+        (["0-1", "1-3", "0-5"], 5, 0),  # from a new journal, in one piece
     ],
 )
 def test_the_interval_tells_repeats_and_holes(spans, position, missing, tmp_path):

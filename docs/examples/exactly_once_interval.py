@@ -33,7 +33,8 @@ class Book:
             missing(order, start - counted)
         sign = 1 if fill.side is Side.BUY else -1
         symbol = fill.instrument.symbol
-        self.positions[symbol] = self.positions.get(symbol, 0) + sign * (end - start)
+        shares = end - max(start, counted)  # a fill may repeat a part, from a new journal
+        self.positions[symbol] = self.positions.get(symbol, 0) + sign * shares
         self.counted[order] = end
         self._save()
 
@@ -44,6 +45,17 @@ class Book:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(self.path)  # the old file or the new one, nothing between
+        flush_folder(self.path.parent)
+
+
+def flush_folder(folder: Path) -> None:
+    """Make a new name as lasting as what it names; Windows does so by itself."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def warn(order: str, shares: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -22,6 +21,7 @@ from kxt_trio.transport.token_cache import MemoryTokenCache
 
 from .arguments import DemoOptions
 from .exits import ExitCode
+from .lines import is_terminal
 from .rows import grouped, price_text, side_word
 from .scenario import Cable, Scenario
 from .stage import JsonStage, PlainStage, Stage
@@ -93,7 +93,7 @@ async def demo(options: DemoOptions) -> ExitCode:
 def _choose_stage(options: DemoOptions) -> Stage:
     if options.json:
         return JsonStage()
-    if sys.stdout.isatty():
+    if is_terminal():
         try:
             from .live_stage import LiveStage  # noqa: PLC0415  # rich, for a terminal only
         except ModuleNotFoundError:

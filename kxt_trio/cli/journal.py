@@ -6,7 +6,6 @@ import io
 import json
 import os
 import sqlite3
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -22,7 +21,7 @@ from kxt_trio.reconcile.journal_check import export_csv, export_jsonl, verify_jo
 
 from .arguments import ExportFormat, ExportOptions, VerifyOptions
 from .exits import CommandError, ExitCode, ReaderGoneError
-from .lines import GONE, LineWriter
+from .lines import GONE, LineWriter, stdout_descriptor
 from .rows import grouped
 
 __all__ = ["export", "verify"]
@@ -56,9 +55,9 @@ async def export(options: ExportOptions) -> ExitCode:
     """
     write = partial(_WRITERS[options.format], options.path)
     if options.output is None:
-        await _in_thread(partial(_to_stdout, write))
+        await _in_thread(partial(_to_descriptor, write, stdout_descriptor()))
     else:
-        await _in_thread(partial(_to_file, write, options.path, options.output))
+        await _to_file(write, options.path, options.output)
     return ExitCode.OK
 
 
@@ -163,9 +162,7 @@ def _line(day: str, *figures: str) -> str:
 # Export
 
 
-def _to_stdout(write: Callable[[TextIO], int]) -> None:
-    sys.stdout.flush()
-    descriptor = sys.stdout.fileno()
+def _to_descriptor(write: Callable[[TextIO], int], descriptor: int) -> None:
     try:
         with open(descriptor, "w", encoding="utf-8", newline="", closefd=False) as out:
             write(out)
@@ -175,26 +172,34 @@ def _to_stdout(write: Callable[[TextIO], int]) -> None:
         raise CommandError(f"cannot write the output: {exc.strerror}") from exc
 
 
-def _to_file(write: Callable[[TextIO], int], journal: Path, output: Path) -> None:
+async def _to_file(write: Callable[[TextIO], int], journal: Path, output: Path) -> None:
     """Write a file as a whole or not at all; what is no plain file is written into."""
     try:
         if output.exists() and journal.exists() and output.samefile(journal):
             raise CommandError("--output is the journal itself", ExitCode.USAGE)
         if output.exists() and not output.is_file():
-            with output.open("w", encoding="utf-8", newline="") as out:
-                write(out)
+            await _in_thread(partial(_write_to, output, write))
         else:
-            _replace(write, output)
+            await _replace(write, output)
     except OSError as exc:
         raise CommandError(f"cannot write {output}: {exc.strerror}") from exc
 
 
-def _replace(write: Callable[[TextIO], int], output: Path) -> None:
+async def _replace(write: Callable[[TextIO], int], output: Path) -> None:
     descriptor, name = tempfile.mkstemp(prefix=f".{output.name}.", dir=output.parent)
-    try:
+    draft = Path(name)
+
+    def fill_draft() -> None:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as out:
             write(out)
-        Path(name).replace(output)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        draft.replace(output)
+
+    try:
+        await _in_thread(fill_draft)
+    finally:  # also when Ctrl-C leaves the thread to itself
+        draft.unlink(missing_ok=True)
+
+
+def _write_to(output: Path, write: Callable[[TextIO], int]) -> None:
+    with output.open("w", encoding="utf-8", newline="") as out:
+        write(out)

@@ -6,12 +6,13 @@ import errno
 import os
 import stat
 import sys
+from typing import TextIO
 
 import trio
 
 from .exits import CommandError, ReaderGoneError
 
-__all__ = ["GONE", "LineWriter", "say"]
+__all__ = ["GONE", "LineWriter", "is_terminal", "say", "stdout_descriptor"]
 
 #: What the system says when nobody reads any more.
 GONE = frozenset({errno.EPIPE, errno.ECONNRESET})
@@ -25,8 +26,7 @@ class LineWriter:
     """
 
     def __init__(self) -> None:
-        sys.stdout.flush()
-        self._descriptor = sys.stdout.fileno()
+        self._descriptor = stdout_descriptor()
 
     async def write(self, line: str) -> None:
         """Write one line, or several at once.
@@ -59,6 +59,26 @@ class LineWriter:
             scope.cancel()
         else:
             await trio.sleep_forever()
+
+
+def is_terminal() -> bool:
+    """Whether stdout is one; a closed stdout is none."""
+    stdout: TextIO | None = sys.stdout
+    return stdout is not None and stdout.isatty()
+
+
+def stdout_descriptor() -> int:
+    """Return stdout's descriptor, with nothing left in Python's own buffer.
+
+    Raises:
+        CommandError: the program was started without one, as by ``>&-``.  The number 1 is
+            then that of whatever file was opened first.
+    """
+    stdout: TextIO | None = sys.stdout
+    if stdout is None:
+        raise CommandError("cannot write the output: stdout is closed")
+    stdout.flush()
+    return stdout.fileno()
 
 
 def say(message: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import TypeAlias
@@ -20,7 +19,7 @@ from kxt_trio import (
 
 from .arguments import Feed, ListenOptions
 from .exits import CommandError, ExitCode
-from .lines import LineWriter, say
+from .lines import LineWriter, is_terminal, say
 from .messages import library_messages
 from .rows import StreamedEvent, audit_figures
 from .settings_source import Settings, read_settings
@@ -44,7 +43,7 @@ async def listen(options: ListenOptions) -> ExitCode:
     """
     settings = read_settings(options.settings)
     _require_account(options, settings)
-    as_lines = options.json or not sys.stdout.isatty()
+    as_lines = options.json or not is_terminal()
     show = _print_lines if as_lines else _draw_table
     async with KISClient(
         **settings.credentials,

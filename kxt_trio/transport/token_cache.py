@@ -190,6 +190,9 @@ def cache_folder(env: Mapping[str, str] | None = None) -> Path:
 
     ``$XDG_CACHE_HOME/kxt_trio`` or ``~/.cache/kxt_trio``; ``~/Library/Caches/kxt_trio`` on
     macOS, ``%LOCALAPPDATA%/kxt_trio/Cache`` on Windows.
+
+    Raises:
+        RuntimeError: there is none; the user has no home.
     """
     source = os.environ if env is None else env
     if sys.platform == "win32":  # pragma: no cover
@@ -202,8 +205,13 @@ def cache_folder(env: Mapping[str, str] | None = None) -> Path:
 
 
 def disk_token_cache(credentials: Credentials, rest_url: str) -> TokenCache:
-    """Return the cache that all programs of this user share."""
-    return FileTokenCache(cache_folder(), credentials, rest_url)
+    """Return the cache that all programs of this user share, if he has a home."""
+    try:
+        folder = cache_folder()
+    except RuntimeError as exc:  # as in a container, for a user that nobody made
+        _log.warning("the access token cannot be shared with other programs: %s", exc)
+        return MemoryTokenCache()
+    return FileTokenCache(folder, credentials, rest_url)
 
 
 def _try_lock(lock: FileLock) -> bool:

@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import trio
 
 from kxt_trio import (
     KST,
@@ -221,3 +222,38 @@ async def test_ctrl_c_while_nobody_reads(path, cli):
         process.send_signal(signal.SIGINT)
         assert await process.wait() == 130
         assert await process.stderr.receive_some() == b""
+
+
+async def test_ctrl_c_leaves_no_half_of_a_file_behind(path, cli, tmp_path):
+    output = tmp_path / "out" / "fills.csv"
+    output.parent.mkdir()
+    async with open_journal(path, offload=Inline) as journal:
+        await journal.append([record(TUESDAY, "9", at, at + 1) for at in range(2000)])
+    cli.prelude = (
+        "import time\nfrom kxt_trio.reconcile import journal_check\n"
+        "rows = journal_check._rows\n"
+        "journal_check._rows = lambda c: (time.sleep(0.1) or row for row in rows(c))"
+    )
+    async with cli.started(
+        "journal", "export", str(path), "--csv", "--output", str(output)
+    ) as process:
+        with trio.fail_after(20):
+            while not list(output.parent.iterdir()):
+                await trio.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        assert await process.wait() == 130
+    assert list(output.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("action", [["verify"], ["export", "--jsonl"]])
+async def test_without_an_output(path, cli, action):
+    async with open_journal(path, offload=Inline) as journal:
+        await journal.append([record(TUESDAY, "9", 0, 1)])
+    ended = await trio.run_process(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *cli.command, "journal", *action, str(path)],
+        env=cli.environment,
+        capture_stderr=True,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr == b"kxt-trio: cannot write the output: stdout is closed\n"

@@ -196,6 +196,16 @@ def test_the_platforms_folder(monkeypatch, tmp_path):
     )
 
 
+def test_who_has_no_home_shares_with_nobody(monkeypatch, caplog):
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    assert isinstance(disk_token_cache(KEYS, URL), MemoryTokenCache)
+    assert "cannot be shared" in caplog.text
+
+
 PROGRAM = """
 import sys, trio
 from datetime import datetime, timedelta
