@@ -41,6 +41,8 @@ def page(*rows, tr_cont="D", nk="", filled=None, ordered=None) -> TimedPage:
         [page(ROW, tr_cont="F", filled="8"), page(ROW, filled="8")],  # of all pages
         [page(ROW, tr_cont="F", filled="4"), page(ROW, filled="4")],  # of each page
         [page(ROW, tr_cont="", filled="4")],  # not marked, and the sum agrees
+        [page(ROW, filled="8")],  # the sheet's labels are shifted: it may be of anything
+        [page(ROW, tr_cont="F", filled="8"), page(filled="0")],
     ],
 )
 def test_whole(pages) -> None:
@@ -51,9 +53,8 @@ def test_whole(pages) -> None:
     ("pages", "flaw"),
     [
         ([page(ordered="10")], "no rows"),
-        ([page(filled="4", ordered="10")], "less than the sum"),
-        ([page(ROW, filled="8")], "less than the sum"),
-        ([page(ROW, tr_cont="F", filled="8"), page(filled="0")], "less than the sum"),
+        ([page(filled="4")], "no rows"),
+        ([page(filled="4", ordered="10")], "no rows"),
         ([page(ROW, {**ROW, "odno": "?"}, filled="4")], "odno"),
         ([page(ROW, tr_cont="")], "not marked"),
         ([page(ROW, tr_cont="", filled="4", nk="17")], "not marked"),
