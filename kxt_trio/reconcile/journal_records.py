@@ -51,7 +51,8 @@ COLUMNS: tuple[str, ...] = (
 )
 _NOT_PLAIN = {"symbol", "side", "fill_id", "event", "detail"}
 _LEDGERS = tuple(name for name in COLUMNS if name not in _NOT_PLAIN)
-# A row is sealed as it will be read, and what is a float there is no integer here.
+# A row is sealed as it will be read: what is a float there is no integer here, and a zero
+# has no sign.
 _TIMES = ("earliest", "latest", "received_wall")
 
 
@@ -137,7 +138,7 @@ class JournalRecord:
             "detail": json.dumps(dict(self.detail), separators=(",", ":")),
         }
         for name in _TIMES:
-            by_name[name] = None if by_name[name] is None else float(by_name[name])
+            by_name[name] = None if by_name[name] is None else float(by_name[name]) + 0.0
         return tuple(by_name[name] for name in COLUMNS)
 
     @classmethod
