@@ -10,7 +10,7 @@ async def test_connects_stay_within_the_budget_whatever_the_user_does(autojump_c
 
 
 async def test_the_live_path_is_timed(tmp_path):
-    taken = await live_path(tmp_path, 5)
+    taken = await live_path(tmp_path, 5, 0.002)
     assert len(taken) == 5
     assert all(0 < one < 10 for one in taken)
 
