@@ -40,7 +40,7 @@ def _positive(_: object, attribute: attrs.Attribute[float], value: float) -> Non
 
 
 def _seconds(default: float) -> float:
-    return attrs.field(default=default, converter=float, validator=_positive)
+    return attrs.field(default=default, validator=_positive)
 
 
 @attrs.frozen(kw_only=True)

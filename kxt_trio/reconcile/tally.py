@@ -61,7 +61,7 @@ class Tally:
         contradicted_at: Since when it is the same.
         disowned: The broker does not list the order, and somebody was told.
         recent: Notices counted since the last agreement, or the latest of them: when
-            each was received, its shares, its won.
+            they were received, their shares, their won.
         known_since: Of a moment not after this, ``recent`` may lack notices.
         ended_at: The shares filled when the broker said that nothing is left to fill.
         watched: It is in doubt and trades; see :mod:`~kxt_trio.reconcile.pauses`.
@@ -161,10 +161,7 @@ class Tally:
         self.quantity = start + notice.quantity
         self.amount += amount
         if fence is None:
-            recent = self.recent
-            recent.append((notice.received_at, notice.quantity, amount))
-            if len(recent) > _RECENT_MOST:
-                self._forget_oldest()
+            self._remember(notice.received_at, notice.quantity, amount)
         return Deliver(
             order=self.order,
             origin=FillOrigin.LIVE,
@@ -201,6 +198,16 @@ class Tally:
             fence=math.floor(latest),
             source=row,
         )
+
+    def _remember(self, received_at: float, quantity: int, amount: Amount) -> None:
+        recent = self.recent
+        if recent and recent[-1][0] == received_at:  # what came together is one entry
+            _, shares, won = recent[-1]
+            recent[-1] = (received_at, shares + quantity, won + amount)
+            return
+        recent.append((received_at, quantity, amount))
+        if len(recent) > _RECENT_MOST:
+            self._forget_oldest()
 
     def _forget_oldest(self) -> None:
         forgotten = self.recent[: _RECENT_MOST // 2]
