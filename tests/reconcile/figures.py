@@ -29,8 +29,9 @@ from kxt_trio.transport.network import Network, open_tcp
 
 from . import soak
 from .crash import crash
+from .ledger_steps import live
 from .mutants import MUTANTS
-from .test_mutants import PROBES, live
+from .test_mutants import PROBES
 
 __all__ = ["Figure", "connects_in_a_minute", "live_path", "main", "table"]
 

@@ -12,15 +12,7 @@ from kxt_trio.reconcile.rules import LedgerPolicy, Rules
 from kxt_trio.reconcile.tally import Tally
 
 from .desk import Desk, key, row
-
-
-@pytest.fixture
-def desk() -> Desk:
-    """Live since 0, with one order of 100 shares."""
-    desk = Desk(stream_lag_max=5)
-    desk.connect(0)
-    desk.order(0, 100)
-    return desk
+from .ledger_steps import only
 
 
 def test_totals_of_what_was_counted_l_before_the_question_verify(desk):
@@ -86,7 +78,7 @@ def test_a_day_is_verified_no_further_than_its_oldest_order(desk):
     desk.fill(12.5, 1)
     desk.answer(13, row(3, 300))  # not quiet, and not proved
     desk.tick(18)
-    (verified,) = [one for one in desk.all if isinstance(one, Verified)]
+    (verified,) = only(desk.all, Verified)
     assert verified.as_of == desk.start + 2
 
 
@@ -142,7 +134,7 @@ def test_what_is_asked_at_pauses_is_no_more_than_what_settling_would_ask(desk):
         while desk.ledger.deadline <= at:
             desk.tick(desk.ledger.deadline)
         desk.fill(at, 1, number=100 + second)
-    questions = [one for one in desk.all[before:] if isinstance(one, NeedSnapshot)]
+    questions = only(desk.all[before:], NeedSnapshot)
     assert len(questions) < 40
 
 
@@ -161,7 +153,7 @@ def test_a_restart_knows_of_no_moment_before_its_last_notice(desk):
     desk.fill(8, 5)
     again = Desk()
     again.start = desk.start + 10
-    again.ledger.load(one for one in desk.all if isinstance(one, Deliver))
+    again.ledger.load(only(desk.all, Deliver))
     again.connect(0)
     tally = again.ledger._book.tally(key())
     assert tally.counted_before(-2) is None  # received at this moment

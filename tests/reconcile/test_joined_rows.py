@@ -9,7 +9,8 @@ from kxt_trio.reconcile.facts import Page, Snapshot, SnapshotRow
 from kxt_trio.reconcile.findings import Alarm, AlarmKind, Correct
 from kxt_trio.reconcile.joined_rows import join_rows
 
-from .desk import TODAY, Desk, key, row
+from .desk import TODAY, key, row
+from .ledger_steps import alarms, only
 
 
 def part(venue: str, quantity: int, **changes) -> SnapshotRow:
@@ -58,14 +59,6 @@ def test_one_number_for_two_orders_is_seen():
     assert joined((first, part("NXT", 4, subject=("005930", "sell")))).disagree
 
 
-@pytest.fixture
-def desk() -> Desk:
-    desk = Desk(stream_lag_max=5)
-    desk.connect(0)
-    desk.order(0, 100)
-    return desk
-
-
 def test_an_order_split_over_venues_loses_nothing_and_corrects_nothing(desk):
     desk.fill(1, 4)
     desk.fill(1, 5)
@@ -79,12 +72,12 @@ def test_an_order_split_over_venues_loses_nothing_and_corrects_nothing(desk):
 def test_more_than_the_order_has_is_not_acted_on(desk):
     desk.answer(7, part("KRX", 60), part("NXT", 60))
     found = desk.tick(12)
-    (alarm,) = [one for one in found if isinstance(one, Alarm)]
+    (alarm,) = only(found, Alarm)
     assert alarm.kind is AlarmKind.ROWS_DISAGREE
     assert desk.delivered() == []
     assert not desk.ledger.verified
     desk.answer(14, part("KRX", 60), part("NXT", 60))
-    assert not [one for one in desk.tick(19) if isinstance(one, Alarm)]  # once
+    assert not alarms(desk.tick(19))  # once
     desk.answer(21, part("SOR", 60))
     desk.tick(26)
     assert desk.delivered() == [("recovered", 60, 6_000)]
@@ -104,6 +97,6 @@ def test_rows_of_two_orders_verify_nothing(desk):
     rows = (part("KRX", 4, subject=("A", "buy")), part("KRX", 4, subject=("B", "buy")))
     desk.tell(Snapshot((Page(7, 7, desk.start + 7, rows),), (TODAY,)))
     found = desk.tick(12)
-    assert [one.kind for one in found if isinstance(one, Alarm)] == [AlarmKind.ROWS_DISAGREE]
+    assert alarms(found) == [AlarmKind.ROWS_DISAGREE]
     assert desk.delivered() == []
     assert not desk.ledger.verified

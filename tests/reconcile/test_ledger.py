@@ -26,22 +26,7 @@ from kxt_trio.reconcile.findings import (
 from kxt_trio.reconcile.ledger import Ledger
 
 from .desk import TODAY, Desk, key, row
-
-YESTERDAY = TODAY - timedelta(days=1)
-
-
-@pytest.fixture
-def desk() -> Desk:
-    """Live since 0, with one order of 100 shares."""
-    desk = Desk(stream_lag_max=5)
-    desk.connect(0)
-    desk.order(0, 100)
-    return desk
-
-
-def only(found, kind):
-    return [one for one in found if isinstance(one, kind)]
-
+from .ledger_steps import YESTERDAY, alarms, days_ago, only, recover, restarted, settle
 
 # 1. Live fills
 
@@ -66,7 +51,7 @@ def test_live_fills_beyond_the_order_are_delivered_with_an_alarm(desk):
     assert only(desk.fill(1, 5, number=2), Alarm) == []
     found = desk.fill(1, 1, number=2)
     assert len(only(found, Deliver)) == 1
-    assert [alarm.kind for alarm in only(found, Alarm)] == [AlarmKind.OVERFILLED]
+    assert alarms(found) == [AlarmKind.OVERFILLED]
 
 
 # 2. When to ask
@@ -95,18 +80,8 @@ def test_questions_come_every_two_seconds_then_ever_more_rarely():
     assert gaps[-1] == 30.0
 
 
-def settle_start(desk: Desk, *rows) -> None:
-    """Verify everything, the later look included."""
-    for asked in (0, 6):
-        desk.answer(asked, *rows)
-        desk.tick(asked + 5)
-    assert desk.ledger.verified
-    desk.answer(121, *rows)
-    desk.tick(126)
-
-
 def test_open_orders_are_audited(desk):
-    settle_start(desk, row(0, 0))
+    settle(desk, row(0, 0))
     assert desk.question().reason is Reason.AUDIT
     assert desk.question().not_before == 121 + 30
 
@@ -143,21 +118,21 @@ def test_nobody_looks_at_night():
 
 
 def test_an_order_that_looks_finished_is_asked_about(desk):
-    settle_start(desk, row(0, 0))
+    settle(desk, row(0, 0))
     desk.fill(130, 100)
     assert desk.question().reason is Reason.FINISHED
     assert desk.question().not_before == 135
 
 
 def test_a_cancelled_rest_finishes_an_order(desk):
-    settle_start(desk, row(0, 0))
+    settle(desk, row(0, 0))
     desk.fill(130, 40)
     desk.order(131, None, withdrawn=60)
     assert desk.question().reason is Reason.FINISHED
 
 
 def test_an_unreadable_frame_is_asked_about_at_once_and_leaves_doubt(desk):
-    settle_start(desk, row(0, 0))
+    settle(desk, row(0, 0))
     (question,) = desk.unreadable(140)
     assert (question.reason, question.not_before) == (Reason.UNREADABLE, 140)
     assert not desk.ledger.verified
@@ -173,7 +148,7 @@ def test_an_unreadable_frame_is_asked_about_at_once_and_leaves_doubt(desk):
 def test_a_session_end_is_asked_about():
     desk = Desk(idle_audit_interval=86_400)
     desk.connect(0)
-    settle_start(desk)
+    settle(desk)
     end = 5.5 * 3600
     assert desk.ledger.deadline == end
     (question,) = desk.tick(end)
@@ -191,7 +166,7 @@ def test_midnight_leaves_yesterday_to_be_asked_about():
 
 
 def test_one_contested_order_is_asked_about_alone(desk):
-    settle_start(desk, row(0, 0), row(0, 0, 2))
+    settle(desk, row(0, 0), row(0, 0, 2))
     desk.fill(130, 5)
     desk.answer(151, row(9, 900), row(0, 0, 2))
     desk.fill(152, 1)
@@ -203,7 +178,7 @@ def test_one_contested_order_is_asked_about_alone(desk):
 
 
 def test_no_question_is_repeated_for_every_fill(desk):
-    settle_start(desk, row(0, 0))
+    settle(desk, row(0, 0))
     found = [one for at in range(130, 140) for one in desk.fill(at)]
     assert only(found, NeedSnapshot) == []
 
@@ -308,7 +283,7 @@ def test_an_amendment_takes_its_shares_from_the_parent_once(desk):
 
 
 def test_a_recovered_fill_is_exact_and_says_when(desk):
-    settle_start(desk, row(0, 0))
+    settle(desk, row(0, 0))
     desk.answer(150, row(3, 1_000), answered=151)
     (fill,) = only(desk.tick(156), Deliver)
     assert (fill.quantity, fill.amount) == (3, 1_000)
@@ -345,7 +320,7 @@ def test_lower_totals_are_believed_after_120_seconds_and_not_before(desk):
     (correct,) = only(found, Correct)
     assert (correct.quantity, correct.amount) == (-2, -200)
     assert correct.correction_id.endswith(".5-3.r1")
-    assert [alarm.kind for alarm in only(found, Alarm)] == [AlarmKind.CORRECTED]
+    assert alarms(found) == [AlarmKind.CORRECTED]
     (fill,) = only(desk.fill(150, 2), Deliver)
     assert fill.fill_id.endswith(".3-5.r1")  # never the id of the fill taken back
 
@@ -365,12 +340,6 @@ def test_an_amount_alone_can_be_wrong(desk):
 
 
 # 5. Holding
-
-
-def recover(desk: Desk, quantity: int = 5, asked: float = 10.0) -> None:
-    desk.answer(asked, row(quantity, quantity * 100), answered=asked + 0.5)
-    desk.tick(asked + 5.5)
-    assert desk.delivered()[-1][0] == "recovered"
 
 
 @pytest.mark.parametrize(("executed", "held"), [(9, True), (10.9, True), (11, False)])
@@ -512,13 +481,6 @@ def test_replay_delivers_what_was_filled_earlier_today():
     assert fill.earliest == kst_midnight(TODAY)
 
 
-def restarted(desk: Desk, records, **policy) -> Desk:
-    again = Desk(**policy)
-    again.start = desk.start + 1_000
-    again.ledger.load(records)
-    return again
-
-
 @pytest.mark.parametrize("exported", [False, True])
 def test_a_restart_goes_on_where_the_journal_ends(desk, exported):
     desk.fill(1, 5)
@@ -552,10 +514,6 @@ def test_notices_from_just_before_a_restart_still_disturb_the_quiet(desk):
     again.answer(1, row(7, 700))
     again.tick(6)
     assert again.delivered() == []
-
-
-def days_ago(*ages: int):
-    return tuple(TODAY - timedelta(days=n) for n in ages)
 
 
 @pytest.mark.parametrize(
@@ -654,7 +612,7 @@ def test_an_order_the_broker_does_not_list_is_an_alarm_and_no_correction(desk):
     for asked in range(20, 200, 5):
         desk.answer(asked)
         found += desk.tick(asked + 5)
-    assert [alarm.kind for alarm in only(found, Alarm)] == [AlarmKind.NOT_LISTED]
+    assert alarms(found) == [AlarmKind.NOT_LISTED]
     assert only(found, Correct) == []
 
 
@@ -686,7 +644,7 @@ def test_padding_does_not_make_another_order():
 
 
 def test_days_that_are_settled_are_forgotten_after_a_while(desk):
-    settle_start(desk, row(0, 0))
+    settle(desk, row(0, 0))
     at = 0.0
     for _ in range(10):
         at += 86_400
@@ -702,7 +660,7 @@ def test_days_that_are_settled_are_forgotten_after_a_while(desk):
 
 
 def test_a_sleeping_machine_doubts_every_day_it_slept_through(desk):
-    settle_start(desk, row(0, 0))
+    settle(desk, row(0, 0))
     desk.tick(3 * 86_400)
     assert desk.question().trade_dates == days_ago(-3, -2, -1, 0)
 

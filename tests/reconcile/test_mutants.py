@@ -10,6 +10,7 @@ from kxt_trio.reconcile.rules import Rules
 
 from . import mutants, test_confirmation, test_ledger
 from .desk import Desk
+from .ledger_steps import live
 
 Probe = Callable[[Desk], None]
 
@@ -59,13 +60,6 @@ PROBES: dict[type[Rules], Probe] = {
         test_ledger.test_lower_totals_are_believed_after_120_seconds_and_not_before
     ),
 }
-
-
-def live(rules: type[Rules]) -> Desk:
-    desk = Desk(rules=rules, stream_lag_max=5)
-    desk.connect(0)
-    desk.order(0, 100)
-    return desk
 
 
 def test_every_mutant_has_its_probe():

@@ -11,7 +11,6 @@ import pytest
 
 from kxt_trio.reconcile.facts import NoAnswer, OrderSeen, Page, Snapshot, kst_midnight
 from kxt_trio.reconcile.findings import (
-    Alarm,
     AlarmKind,
     Began,
     Deliver,
@@ -21,31 +20,7 @@ from kxt_trio.reconcile.findings import (
 )
 
 from .desk import TODAY, Desk, key, row
-
-YESTERDAY, TOMORROW = TODAY - timedelta(days=1), TODAY + timedelta(days=1)
-
-
-@pytest.fixture
-def desk() -> Desk:
-    """Live since 0, with one order of 100 shares."""
-    desk = Desk(stream_lag_max=5)
-    desk.connect(0)
-    desk.order(0, 100)
-    return desk
-
-
-def settle(desk: Desk, *rows) -> None:
-    """Verify everything, the later look included."""
-    for asked in (0, 6):
-        desk.answer(asked, *rows)
-        desk.tick(asked + 5)
-    desk.answer(121, *rows)
-    desk.tick(126)
-    assert desk.ledger.verified
-
-
-def alarms(found) -> list[AlarmKind]:
-    return [one.kind for one in found if isinstance(one, Alarm)]
+from .ledger_steps import TOMORROW, YESTERDAY, alarms, settle
 
 
 def drive(desk: Desk, until: float, answer) -> list[NeedSnapshot]:
