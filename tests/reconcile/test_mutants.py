@@ -8,7 +8,7 @@ import pytest
 
 from kxt_trio.reconcile.rules import Rules
 
-from . import mutants, test_confirmation, test_ledger
+from . import mutants, test_confirmation, test_ledger_acting, test_ledger_holding
 from .desk import Desk
 from .ledger_steps import live
 
@@ -16,14 +16,20 @@ Probe = Callable[[Desk], None]
 
 #: The test that each mutant must not survive.
 PROBES: dict[type[Rules], Probe] = {
-    mutants.NoWait: test_ledger.test_a_notice_that_was_on_its_way_is_not_counted_twice,
-    mutants.WaitsTooLong: test_ledger.test_an_answer_is_acted_on_d_after_it_came_and_not_before,
-    mutants.NoQuietTest: test_ledger.test_a_fill_not_yet_in_the_totals_spoils_the_answer,
+    mutants.NoWait: test_ledger_acting.test_a_notice_that_was_on_its_way_is_not_counted_twice,
+    mutants.WaitsTooLong: (
+        test_ledger_acting.test_an_answer_is_acted_on_d_after_it_came_and_not_before
+    ),
+    mutants.NoQuietTest: test_ledger_acting.test_a_fill_not_yet_in_the_totals_spoils_the_answer,
     mutants.QuietOnTheEdge: lambda desk: (
-        test_ledger.test_quiet_from_l_before_the_question_until_the_decision(desk, 5, False)
+        test_ledger_acting.test_quiet_from_l_before_the_question_until_the_decision(
+            desk, 5, False
+        )
     ),
     mutants.QuietOnlyBefore: lambda desk: (
-        test_ledger.test_quiet_from_l_before_the_question_until_the_decision(desk, 12, False)
+        test_ledger_acting.test_quiet_from_l_before_the_question_until_the_decision(
+            desk, 12, False
+        )
     ),
     mutants.ConfirmsWhatIsCountedNow: (
         test_confirmation.test_agreement_with_what_is_counted_now_proves_nothing
@@ -45,19 +51,19 @@ PROBES: dict[type[Rules], Probe] = {
     mutants.ConfirmsNothing: (
         test_confirmation.test_totals_of_what_was_counted_l_before_the_question_verify
     ),
-    mutants.NoHold: test_ledger.test_a_held_notice_is_absorbed_if_nothing_is_missing,
+    mutants.NoHold: test_ledger_holding.test_a_held_notice_is_absorbed_if_nothing_is_missing,
     mutants.HoldsEarlierOnly: lambda desk: (
-        test_ledger.test_a_notice_of_the_seconds_of_the_answer_is_held(desk, 10.9, True)
+        test_ledger_holding.test_a_notice_of_the_seconds_of_the_answer_is_held(desk, 10.9, True)
     ),
-    mutants.HoldsByTimeOnly: test_ledger.test_a_notice_beyond_the_order_is_held,
+    mutants.HoldsByTimeOnly: test_ledger_holding.test_a_notice_beyond_the_order_is_held,
     mutants.HoldsByQuantityOnly: (
-        test_ledger.test_a_held_notice_is_absorbed_if_nothing_is_missing
+        test_ledger_holding.test_a_held_notice_is_absorbed_if_nothing_is_missing
     ),
     mutants.BelievesAtOnce: (
-        test_ledger.test_lower_totals_are_believed_after_120_seconds_and_not_before
+        test_ledger_acting.test_lower_totals_are_believed_after_120_seconds_and_not_before
     ),
     mutants.StandsTooLong: (
-        test_ledger.test_lower_totals_are_believed_after_120_seconds_and_not_before
+        test_ledger_acting.test_lower_totals_are_believed_after_120_seconds_and_not_before
     ),
 }
 
