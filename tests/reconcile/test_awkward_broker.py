@@ -15,16 +15,7 @@ from kxt_trio import KST, FillOrigin, KISClient, StreamState
 from kxt_trio.offload import Offload
 from kxt_trio.testing import FakeKIS
 
-from .test_recovery import (
-    AUDIT,
-    D,
-    brief,
-    client_of,
-    coming,
-    drop_and_wait,
-    order_of,
-    verified,
-)
+from .front_door import AUDIT, D, brief, client_of, coming, drop_and_wait, order_of, verified
 
 LIVE, RECOVERED = FillOrigin.LIVE, FillOrigin.RECOVERED
 
