@@ -15,3 +15,7 @@ def opened(kis: FakeKIS, **changes):
 
 def client_of(kis: FakeKIS, **changes) -> KISClient:
     return KISClient(**{**kis.credentials, "network": kis.network, **ALONE, **changes})
+
+
+def one_fill(kis: FakeKIS, quantity: int = 1) -> None:
+    kis.fill(kis.place("005930", quantity=quantity, price=100))

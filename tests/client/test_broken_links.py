@@ -1,4 +1,4 @@
-"""The session behind the streams: reconnecting, staying alive, refusals, bad input."""
+"""The session behind the streams, when its link or its keys are refused or lost."""
 
 from __future__ import annotations
 
@@ -7,17 +7,14 @@ import logging
 import attrs
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
 
 from kxt_trio import (
     Endpoints,
-    KISClient,
     KXTAuthenticationError,
     KXTConnectionError,
     KXTError,
     KXTSessionInUseError,
     KXTSubscriptionError,
-    Reconciliation,
     StreamPolicy,
     StreamState,
     open_fill_stream,
@@ -25,23 +22,7 @@ from kxt_trio import (
 from kxt_trio.protocol.refusals import MESSAGE_CODES, Advice
 from kxt_trio.testing import FakeKIS
 
-#: These tests are about the link; what is recovered after one has tests of its own.
-ALONE = {"reconcile": Reconciliation(enabled=False)}
-
-
-def opened(kis: FakeKIS, **changes):
-    return open_fill_stream(**{**kis.credentials, "network": kis.network, **ALONE, **changes})
-
-
-def client_of(kis: FakeKIS, **changes) -> KISClient:
-    return KISClient(**{**kis.credentials, "network": kis.network, **ALONE, **changes})
-
-
-def one_fill(kis: FakeKIS, quantity: int = 1) -> None:
-    kis.fill(kis.place("005930", quantity=quantity, price=100))
-
-
-# -- reconnecting ------------------------------------------------------------------
+from .front_door import client_of, one_fill, opened
 
 
 @pytest.mark.parametrize("fault", ["drop", "close", "close_without_fin"])
@@ -325,205 +306,3 @@ async def test_an_unusable_environment_is_an_error_of_the_library(name, value, m
             app_key="k", app_secret="s", hts_id="h", endpoints=nowhere, policy=policy
         ):
             pytest.fail("entered")
-
-
-# -- staying alive -----------------------------------------------------------------
-
-
-async def test_pingpong_is_answered_by_a_pong_of_the_same_bytes_and_keeps_the_link(
-    autojump_clock,
-):
-    async with FakeKIS() as kis, opened(kis) as fills:
-        await trio.sleep(3600)
-        assert fills.state is StreamState.LIVE
-        assert len(kis.connects) == 1
-        assert len(kis.pongs) >= 350
-        assert all(b'"PINGPONG"' in pong for pong in kis.pongs)
-
-
-async def test_a_handful_of_pingpongs_at_once_is_answered_one_by_one(autojump_clock):
-    async with FakeKIS() as kis, opened(kis) as fills:
-        pings = [
-            f'{{"header":{{"tr_id":"PINGPONG","datetime":"20261120{n:06d}"}}}}'
-            for n in range(16)
-        ]
-        for ping in pings:
-            kis.send_text(ping)
-        await trio.sleep(1)
-        assert kis.pongs == [ping.encode() for ping in pings]
-        assert fills.state is StreamState.LIVE
-        assert len(kis.connects) == 1
-
-
-async def test_silence_is_a_dead_link(autojump_clock):
-    async with FakeKIS() as kis, opened(kis) as fills:
-        silent_since = trio.current_time()
-        kis.silence()
-        await trio.sleep(59)
-        assert fills.state is StreamState.LIVE
-        await trio.sleep(1.5)
-        assert fills.state is not StreamState.LIVE or len(kis.connects) == 2
-        await fills.wait_live()
-        assert trio.current_time() - silent_since == pytest.approx(61, abs=1.5)
-        assert fills.statistics().gaps[0].start <= kis.network.now()
-
-
-async def test_a_flood_against_a_stalled_consumer_still_answers_pingpong(autojump_clock):
-    policy = StreamPolicy(buffer_size=100)
-    async with (
-        FakeKIS() as kis,
-        client_of(kis, policy=policy) as client,
-    ):
-        stalled = client.stream_fill_updates()
-        await stalled.wait_live()
-        order_id = kis.place("005930", quantity=10_000, price=100)
-        ping = '{"header":{"tr_id":"PINGPONG","datetime":"20261120090000"}}'
-        for _ in range(1000):
-            kis.fill(order_id, quantity=1)
-        kis.send_text(ping)
-        await trio.sleep(0.5)
-        assert ping.encode() in kis.pongs
-        assert stalled.state is StreamState.FAILED
-        await stalled.aclose()  # and with it goes the failure that nobody wanted to see
-
-
-async def test_a_wall_clock_that_jumps_changes_nothing(autojump_clock):
-    async with FakeKIS() as kis, opened(kis) as fills:
-        for seconds in (3600, -7200):
-            kis.shift_clock(seconds)
-            await trio.sleep(120)
-            one_fill(kis)
-            fill = await fills.receive()
-            assert abs((fill.report.occurred_at - kis.now).total_seconds()) < 2
-        assert len(kis.connects) == 1
-
-
-# -- bad input ---------------------------------------------------------------------
-
-BAD = {
-    "not JSON": "{this is not json",
-    "JSON of another kind": '{"header": 3, "body": []}',
-    "no frame": "hello",
-    "empty": "",
-    "bad base64": "1|H0STCNI0|001|@@@@",
-    "bad padding": "1|H0STCNI0|001|AAAAAAAAAAAAAAAAAAAAAA==",
-    "another TR": "0|H0STCNT0|001|005930^120651",
-    "truncated": "1|H0STCNI0|001",
-    "bad count": "1|H0STCNI0|abc|AAAA",
-}
-
-
-@pytest.mark.parametrize("text", BAD.values(), ids=BAD)
-async def test_what_cannot_be_read_is_counted_and_the_next_fill_still_arrives(
-    text, autojump_clock, caplog
-):
-    async with FakeKIS() as kis, opened(kis) as fills:
-        kis.send_text(text)
-        one_fill(kis)
-        await fills.receive()
-        statistics = fills.statistics()
-        assert statistics.unreadable == 1
-        assert statistics.last_unreadable is not None
-        assert "unreadable" in caplog.text
-        assert len(kis.connects) == 1
-
-
-async def test_a_bad_record_does_not_hold_back_its_neighbours(autojump_clock):
-    good = (
-        "htsuser1^1234567801^0000000001^^02^0^00^0^005930^0000000001^000000100^090000"
-        "^0^2^2^00950^000000001^name^^1^N^^10^^Samsung^000000100"
-    )
-    bad = good.replace("000000100^090000", "71,2x0^090000")
-    async with FakeKIS() as kis, opened(kis) as fills:
-        kis.send_notice(good, bad, good)
-        await fills.receive()
-        await fills.receive()
-        statistics = fills.statistics()
-        assert statistics.unreadable == 1
-        assert "99,9a9" in statistics.last_unreadable
-        assert "1234567801" not in statistics.last_unreadable
-
-
-async def test_an_error_nobody_asked_for_is_a_warning_and_the_link_goes_on(
-    autojump_clock, caplog
-):
-    async with FakeKIS() as kis, opened(kis) as fills:
-        kis.send_text(
-            '{"header":{"tr_id":"(null)"},"body":{"rt_cd":"9","msg_cd":"OPSP8993","msg1":"x"}}'
-        )
-        one_fill(kis)
-        await fills.receive()
-        assert "OPSP8993" in caplog.text
-
-
-async def test_the_words_of_a_complaint_are_logged_short_and_without_what_is_private(
-    autojump_clock, caplog
-):
-    async with FakeKIS() as kis, opened(kis):
-        words = f"bad htsuser1 12345678\\nWARNING forged {'y' * 3000}"
-        kis.send_text(
-            '{"header":{"tr_id":"(null)"},'
-            f'"body":{{"rt_cd":"9","msg_cd":"OPSP9999","msg1":"{words}"}}}}'
-        )
-        await trio.sleep(1)
-        assert "OPSP9999" in caplog.text
-        assert "htsuser1" not in caplog.text
-        assert "12345678" not in caplog.text
-        assert "\nWARNING" not in caplog.text
-        assert len(caplog.text) < 1000
-
-
-async def test_an_account_without_a_product_code_on_the_wire_is_not_passed_over(
-    autojump_clock,
-):
-    record = (
-        "htsuser1^12345678^0000000001^^02^0^00^0^005930^0000000001^000000100^090000"
-        "^0^2^2^00950^000000001^name^^1^N^^10^^Samsung^000000100"
-    )
-    async with FakeKIS() as kis, opened(kis) as fills:
-        kis.send_notice(record)
-        await trio.sleep(1)
-        statistics = fills.statistics()
-        assert statistics.received + statistics.unreadable == 1
-
-
-async def test_an_oversize_message_costs_the_connection_and_nothing_before_it(autojump_clock):
-    async with FakeKIS() as kis, opened(kis) as fills:
-        order_id = kis.place("005930", quantity=100, price=100)
-        for _ in range(50):
-            kis.fill(order_id, quantity=1)
-        kis.send_text("x" * (64 * 1024 + 1))
-        await trio.sleep(0.5)
-        assert fills.statistics().received == 50
-        await fills.wait_live()
-        assert len(kis.connects) == 2
-
-
-async def test_a_bug_inside_is_the_streams_failure_and_not_a_crash(autojump_clock, monkeypatch):
-    async with FakeKIS() as kis, opened(kis) as fills:
-
-        def broken(*_: object) -> None:
-            raise ZeroDivisionError
-
-        monkeypatch.setattr(type(fills._outlet), "offer", broken)
-        one_fill(kis)
-        with pytest.raises(KXTError, match="inside") as caught:
-            await fills.receive()
-        assert caught.value.__cause__ is not None
-
-
-# -- statistics --------------------------------------------------------------------
-
-
-async def test_statistics_count_what_came_and_what_was_taken(autojump_clock):
-    async with FakeKIS() as kis, opened(kis) as fills:
-        order_id = kis.place("005930", quantity=5, price=100)
-        for _ in range(5):
-            kis.fill(order_id, quantity=1)
-        await wait_all_tasks_blocked()
-        await fills.receive()
-        await trio.sleep(4)
-        statistics = fills.statistics()
-        assert (statistics.received, statistics.buffered, statistics.delivered) == (5, 4, 1)
-        assert statistics.state is StreamState.LIVE
-        assert statistics.last_frame_age == pytest.approx(4, abs=0.1)
