@@ -1,6 +1,8 @@
-"""The desk that tests of the ledger begin with."""
+"""What tests begin with: a desk for the ledger, a place for a journal."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 
@@ -11,3 +13,8 @@ from .ledger_steps import live
 @pytest.fixture
 def desk() -> Desk:
     return live()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "fills.db"

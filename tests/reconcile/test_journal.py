@@ -1,7 +1,8 @@
+"""What is recorded in a journal, and what of it comes back."""
+
 from __future__ import annotations
 
 import sqlite3
-import threading
 from contextlib import closing
 from datetime import date
 from decimal import Decimal
@@ -13,7 +14,7 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kxt_trio import KXTJournalError, KXTJournalInUseError, KXTValidationError
+from kxt_trio import KXTJournalError, KXTValidationError
 from kxt_trio.offload import Inline, InThread
 from kxt_trio.reconcile import journal_file, journal_reader
 from kxt_trio.reconcile.account_tags import account_tag
@@ -21,20 +22,12 @@ from kxt_trio.reconcile.journal import open_journal
 from kxt_trio.reconcile.journal_records import JournalRecord
 
 from .journal_entries import ACCOUNT_ID, APP_KEY, DAY, TAG, fill
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "fills.db"
+from .nothing_shared import whole
 
 
 def sql(path: Path, statement: str) -> list:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         return connection.execute(statement).fetchall()
-
-
-def whole(record: JournalRecord) -> JournalRecord:
-    return record
 
 
 def bare(record: JournalRecord) -> JournalRecord:
@@ -159,16 +152,6 @@ async def test_records_that_wait_are_committed_together_in_order(path):
             assert (starts[first], starts[second]) == (2 * number, 2 * number + 1)
 
 
-async def test_a_second_writer_is_refused_and_the_first_goes_on(path):
-    async with open_journal(path) as journal:
-        with pytest.raises(KXTJournalInUseError, match=r"fills\.db is being written"):
-            async with open_journal(path):
-                pytest.fail("entered")
-        await journal.append([fill(0)])
-    async with open_journal(path) as journal:
-        assert journal.last_row == 1
-
-
 @pytest.mark.parametrize(
     "statement",
     [
@@ -203,101 +186,6 @@ async def test_the_same_fill_cannot_be_recorded_twice_and_nothing_comes_after(pa
         assert len(await journal.load(whole)) == 1
     async with open_journal(path) as journal:
         assert await journal.append([fill(1)]) == (2,)
-
-
-async def test_cancelled_before_it_began_records_nothing(path):
-    async with open_journal(path) as journal:
-        with trio.CancelScope() as scope:
-            scope.cancel()
-            await journal.append([fill(0)])
-        assert scope.cancelled_caught
-        assert await journal.load(whole) == []
-
-
-class Gate(InThread):
-    """Lets a test hold the disk up."""
-
-    def __init__(self, **given) -> None:
-        super().__init__(**given)
-        self.open = threading.Event()
-        self.open.set()
-
-    async def run(self, function):
-        def wait_and_run():
-            self.open.wait(10)
-            return function()
-
-        return await super().run(wait_and_run)
-
-
-async def test_cancelled_in_the_middle_it_is_recorded_and_says_so(path):
-    gate = Gate()
-    async with open_journal(path, offload=lambda: gate) as journal:
-        gate.open.clear()
-        rows = []
-
-        async def append(number: int) -> None:
-            rows.append(await journal.append([fill(number)]))
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(append, 0)
-            await trio.sleep(0.05)
-            nursery.start_soon(append, 1)
-            await trio.sleep(0.05)
-            nursery.cancel_scope.cancel()
-            gate.open.set()
-        assert rows == [(1,), (2,)]
-        assert len(await journal.load(whole)) == 2
-
-
-async def test_a_disk_that_hangs_is_given_up(path):
-    gate = Gate(bound=0.2)
-    async with open_journal(path, offload=lambda: gate) as journal:
-        await journal.append([fill(0)])
-        gate.open.clear()
-        with pytest.raises(KXTJournalError, match="does not answer"):
-            await journal.append([fill(1)])
-        gate.open.set()
-        with pytest.raises(KXTJournalError, match="until the journal is opened again"):
-            await journal.append([fill(2)])
-    await trio.sleep(0.2)
-    async with open_journal(path) as journal:
-        assert journal.last_row in (1, 2), "whether it was committed shows afterwards"
-
-
-async def test_a_closed_journal(path):
-    async with open_journal(path) as journal:
-        pass
-    await journal.aclose()
-    for call in (
-        lambda: journal.append([fill(0)]),
-        lambda: journal.enrol(ACCOUNT_ID, "real", APP_KEY),
-        lambda: journal.read(after=0),
-        lambda: journal.load(whole),
-    ):
-        with pytest.raises(trio.ClosedResourceError):
-            await call()
-    with pytest.raises(trio.ClosedResourceError):
-        journal.acknowledge("a", 0)
-
-
-async def test_it_is_closed_when_the_block_is_cancelled(path):
-    with trio.CancelScope() as scope:
-        async with open_journal(path) as journal:
-            await journal.append([fill(0)])
-            scope.cancel()
-            await trio.sleep_forever()
-    async with open_journal(path) as journal:
-        assert journal.last_row == 1
-
-
-async def test_in_virtual_time(path, autojump_clock):
-    async with open_journal(path, offload=Inline) as journal:
-        with trio.fail_after(1):
-            await journal.append([fill(0)])
-            journal.acknowledge("a", 1)
-            await trio.sleep(0.5)
-            assert len(await journal.load(whole)) == 1
 
 
 async def test_how_the_file_is_set_up(path):
@@ -377,99 +265,6 @@ def test_tags_are_keyed():
 
 def test_dates_sort_as_text():
     assert fill(0).to_values()[3] == DAY.isoformat()
-
-
-async def test_who_opens_it_again_after_a_slow_disk_is_not_locked_out(path, monkeypatch):
-    may_open = threading.Event()
-    prepare = journal_file._prepare
-
-    def slowly(connection, path):
-        may_open.wait(10)
-        prepare(connection, path)
-
-    monkeypatch.setattr(journal_file, "_prepare", slowly)
-    with pytest.raises(KXTJournalError, match="does not answer"):
-        async with open_journal(path, offload=lambda: InThread(bound=0.1)):
-            pytest.fail("entered")
-    with pytest.raises(KXTJournalInUseError):
-        async with open_journal(path):
-            pytest.fail("entered")
-    may_open.set()
-    await trio.sleep(0.2)
-    async with open_journal(path) as journal:
-        assert journal.last_row == 0
-
-
-async def test_a_cancelled_opening_is_undone(path, monkeypatch):
-    may_open = threading.Event()
-    prepare = journal_file._prepare
-
-    def slowly(connection, path):
-        may_open.wait(10)
-        prepare(connection, path)
-
-    monkeypatch.setattr(journal_file, "_prepare", slowly)
-    with trio.move_on_after(0.1) as scope:
-        async with open_journal(path):
-            pytest.fail("entered")
-    assert scope.cancelled_caught
-    may_open.set()
-    await trio.sleep(0.2)
-    async with open_journal(path):
-        pass
-
-
-async def test_a_journal_whose_disk_hung_is_closed_when_it_answers(path):
-    gate = Gate(bound=0.2)
-    async with open_journal(path, offload=lambda: gate) as journal:
-        await journal.append([fill(0)])
-        journal.acknowledge("a", 1)
-        gate.open.clear()
-        with pytest.raises(KXTJournalError, match="does not answer"):
-            await journal.append([fill(1)])
-    with pytest.raises(KXTJournalInUseError):
-        async with open_journal(path):
-            pytest.fail("entered")
-    gate.open.set()
-    await trio.sleep(0.3)
-    async with open_journal(path) as journal:
-        assert journal.last_row == 2
-        assert journal.cursor("a") == 1
-
-
-async def test_leaving_waits_for_the_disk_no_longer_than_it_may(path):
-    gate = Gate()
-    began_at = trio.current_time()
-    async with (
-        open_journal(path, offload=lambda: gate) as journal,
-        trio.open_nursery() as nursery,
-    ):
-        await journal.append([fill(0)])
-        gate.open.clear()
-
-        async def append() -> None:
-            with pytest.raises(KXTJournalError, match="does not answer"):
-                await journal.append([fill(1)])
-
-        nursery.start_soon(append)
-        await trio.sleep(0.05)
-        nursery.cancel_scope.cancel()
-        journal.give_up_at(trio.current_time() + 0.2)
-    assert trio.current_time() - began_at < 2
-    gate.open.set()
-
-
-async def test_by_another_name_it_is_the_same_journal(path):
-    link = path.with_name("link.db")
-    link.symlink_to(path)
-    async with open_journal(path):
-        with pytest.raises(KXTJournalInUseError):
-            async with open_journal(link):
-                pytest.fail("entered")
-    async with open_journal(link) as journal:
-        await journal.append([fill(0)])
-    async with open_journal(path) as journal:
-        assert journal.last_row == 1
 
 
 @pytest.mark.parametrize(
@@ -552,25 +347,6 @@ async def test_what_is_settled_is_not_read_at_a_start(path, monkeypatch):
         )
         assert len(await journal.load(whole, since=await journal.settled_day())) == 2
         assert [len(rows) for rows in read] == [2, 0]
-
-
-async def test_a_reader_does_not_wait_for_the_writer(path):
-    gate = Gate()
-    offloads = iter([gate, InThread()])
-    async with open_journal(path, offload=lambda: next(offloads)) as journal:
-        await journal.append([fill(0)])
-        gate.open.clear()
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(journal.append, [fill(1)])
-            await trio.sleep(0.01)
-            assert len(await journal.read(after=0)) == 1
-            assert len(journal.read_nowait(after=0, limit=9)) == 1
-            gate.open.set()
-        assert len(await journal.read(after=0)) == 2
-    assert [file.name for file in sorted(path.parent.iterdir())] == [
-        "fills.db",
-        "fills.db.lock",
-    ]
 
 
 async def test_the_log_has_its_length_before_the_first_fill(path):

@@ -50,11 +50,6 @@ def tamper(path: Path, *statements: str) -> None:
 UNGUARDED = ("DROP TRIGGER rec_refuses_update", "DROP TRIGGER rec_refuses_delete")
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "fills.db"
-
-
 # Full, read-only, foreign
 
 
