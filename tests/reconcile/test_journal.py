@@ -21,8 +21,7 @@ from kxt_trio.reconcile.account_tags import account_tag
 from kxt_trio.reconcile.journal import open_journal
 from kxt_trio.reconcile.journal_records import JournalRecord
 
-from .journal_entries import ACCOUNT_ID, APP_KEY, DAY, TAG, fill
-from .nothing_shared import whole
+from .journal_entries import ACCOUNT_ID, APP_KEY, DAY, TAG, fill, whole
 
 
 def sql(path: Path, statement: str) -> list:

@@ -12,8 +12,7 @@ from kxt_trio.offload import Inline, InThread
 from kxt_trio.reconcile import journal_file
 from kxt_trio.reconcile.journal import open_journal
 
-from .journal_entries import ACCOUNT_ID, APP_KEY, fill
-from .nothing_shared import whole
+from .journal_entries import ACCOUNT_ID, APP_KEY, fill, whole
 
 
 async def test_a_second_writer_is_refused_and_the_first_goes_on(path):
