@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = ["KISClient", "open_fill_stream", "open_order_event_stream"]
 
+#: Share of the grace that the goodbye to the broker may take beside a journal.
+_GOODBYE = 0.75
+
 
 class KISClient:
     """One app key's session with the broker, shared by any number of streams.
@@ -154,8 +157,11 @@ class KISClient:
                 reconciliation=self._reconciliation,
                 journal=self._journal,
             )
+            grace = self._policy.shutdown_grace
+            if self._journal is not None:
+                grace *= _GOODBYE  # a broker that does not answer leaves it time to close
             await stack.enter_async_context(
-                open_scope(session, name="kxt_trio session", grace=self._policy.shutdown_grace)
+                open_scope(session, name="kxt_trio session", grace=grace)
             )
             yield session
 

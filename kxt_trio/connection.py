@@ -55,7 +55,8 @@ class Connection:
         link: The open websocket.
         conversation: Its protocol state, new.
         demand: The HTS ID that should be subscribed now; None for nobody wants any.
-        deliver: Takes the events, in order.  Never waits.
+        deliver: Takes the events, in order, with the moment on trio's clock at which they
+            came; one for all that came together.  Never waits.
         tell: Takes what else is to be known.  Never waits.
         now: The wall clock.
         policy: Timeouts.
@@ -67,7 +68,7 @@ class Connection:
         conversation: Conversation,
         *,
         demand: Watched[str | None],
-        deliver: Callable[[FillEvent | OrderLifecycleEvent], None],
+        deliver: Callable[[FillEvent | OrderLifecycleEvent, float], None],
         tell: Callable[[News], None],
         now: Callable[[], datetime],
         policy: StreamPolicy,
@@ -124,14 +125,15 @@ class Connection:
     def _take(self, texts: list[str]) -> Loss | None:
         """Act on messages that came together, also on those after the one that ends it."""
         loss: Loss | None = None
+        at = trio.current_time()
         for output in self._conversation.receive_all(texts, self._now()):
             if isinstance(output, FillEvent):  # nearly all are
-                self._deliver(output)
+                self._deliver(output, at)
             else:
-                loss = self._act_on(output) or loss
+                loss = self._act_on(output, at) or loss
         return loss
 
-    def _act_on(self, output: Output) -> Loss | None:
+    def _act_on(self, output: Output, at: float) -> Loss | None:
         match output:
             case Ping():
                 self._answer(output)
@@ -146,7 +148,7 @@ class Connection:
             case Unreadable() | Complaint():
                 self._tell(output)
             case _:
-                self._deliver(output)
+                self._deliver(output, at)
         return None
 
     def _lost(self, ending: KXTError) -> Loss:

@@ -41,8 +41,8 @@ class Offload(Protocol):
     async def run(self, function: Callable[[], _T]) -> _T:
         """Return what the function returns.
 
-        Cancelled means that nobody waits any more: the function runs all the same, in its
-        turn.  Who cannot have that shields the call.
+        Cancelled means that nobody waits any more: a function that was given by then runs
+        all the same, in its turn.  Who cannot have that shields the call.
 
         Raises:
             trio.TooSlowError: it did not return in time; it runs all the same.
@@ -54,6 +54,10 @@ class Offload(Protocol):
 
         What it raises is logged.
         """
+        ...
+
+    def end(self) -> None:
+        """Keep nothing ready any more, once what was given has run."""
         ...
 
 
@@ -97,6 +101,12 @@ class InThread:
         """See :class:`Offload`."""
         self._give(function)
 
+    def end(self) -> None:
+        """See :class:`Offload`."""
+        if self._thread is not None:
+            self._thread = None
+            self._jobs.put(None)
+
     def _give(self, job: Callable[[], object]) -> None:
         if self._thread is None or not self._thread.is_alive():  # as in a forked child
             self._jobs = SimpleQueue()
@@ -119,6 +129,9 @@ class Inline:
     def leave(self, function: Callable[[], object]) -> None:
         """See :class:`Offload`."""
         _run_left(function)
+
+    def end(self) -> None:
+        """See :class:`Offload`."""
 
 
 @attrs.define(eq=False)

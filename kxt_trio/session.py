@@ -337,9 +337,9 @@ class Session:
 
     # -- what comes in ------------------------------------------------------------
 
-    def _deliver(self, event: FillEvent | OrderLifecycleEvent) -> None:
+    def _deliver(self, event: FillEvent | OrderLifecycleEvent, at: float) -> None:
         if self._auditor is not None and self._auditor.covers(event):
-            self._auditor.take(event)
+            self._auditor.take(event, at)
         elif self._connection is not None and self._connection.is_about(self._demand.value):
             self._emit(event)
 

@@ -85,6 +85,18 @@ async def test_the_thread_ends_with_its_owner():
             await trio.sleep(0.01)
 
 
+async def test_the_thread_ends_when_told_and_another_begins_where_it_is_needed():
+    offload = InThread()
+    thread = await offload.run(threading.current_thread)
+    offload.leave(lambda: time.sleep(0.01))
+    offload.end()
+    offload.end()
+    thread.join(timeout=5)
+    assert not thread.is_alive()
+    assert await offload.run(threading.current_thread) is not thread
+    offload.end()
+
+
 async def test_a_thread_is_not_starved_by_a_busy_loop():
     """Without the naps this took seconds, as if the disk had hung."""
 

@@ -27,7 +27,7 @@ bring a key.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from enum import Enum
 from itertools import groupby
@@ -132,27 +132,26 @@ class Conversation:
 
     def receive(self, text: str, received_at: datetime) -> list[Output]:
         """Take one text from the broker; as :meth:`receive_all`."""
-        return self.receive_all([text], received_at)
+        return list(self.receive_all([text], received_at))
 
-    def receive_all(self, texts: Sequence[str], received_at: datetime) -> list[Output]:
+    def receive_all(self, texts: Sequence[str], received_at: datetime) -> Iterator[Output]:
         """Take texts from the broker; never raises, whatever they say.
 
         Args:
             texts: The messages, in order.
             received_at: When they arrived, an aware time.
 
-        Returns:
+        Yields:
             What follows from them, in order; what cannot be read does not hold back
-            anything else.
+            anything else.  The state is as of what was yielded: a text that changes it is
+            not looked at before all that came before it has been taken.
         """
-        outputs: list[Output] = []
         for is_control, run in groupby(texts, _is_control):
             if is_control:
                 for text in run:
-                    outputs += self._receive_control(text)
+                    yield from self._receive_control(text)
             else:
-                outputs += self._receive_notices(run, received_at)
-        return outputs
+                yield from self._receive_notices(run, received_at)
 
     def _require(self, state: ConversationState, verb: str) -> None:
         if self._state is not state:

@@ -10,6 +10,7 @@ more rarely; live fills do not wait for it.
 from __future__ import annotations
 
 import logging
+import math
 import operator
 from collections.abc import Awaitable, Callable
 from datetime import date, datetime, timedelta
@@ -111,8 +112,7 @@ class Auditor:
         self._seems_verified = False
         self._verdict: Parcel | None = None
         self._link = 0
-        self._received_at: datetime | None = None
-        self._arrived = (0.0, 0.0)
+        self._arrived = (-math.inf, 0.0)
 
     async def load(self) -> None:
         """Go on from the journal; before anything else, if there is one."""
@@ -131,24 +131,17 @@ class Auditor:
         """Whether the event is of the account that is audited."""
         return event.account is not None and self._translation.account.covers(event.account)
 
-    def take(self, event: FillEvent | OrderLifecycleEvent) -> None:
-        """Count an event; it comes out again, when it is due, numbered."""
+    def take(self, event: FillEvent | OrderLifecycleEvent, at: float) -> None:
+        """Count an event that came ``at``; it comes out again, when it is due, numbered."""
         if isinstance(event, FillEvent):
-            at, wall = self._arrival(event.received_at)
-            self._tell(self._translation.notice(event, at, wall))
+            if at != self._arrived[0]:  # one moment for all that came together
+                self._arrived = (at, self._wall(at))
+            self._tell(self._translation.notice(event, *self._arrived))
             return
-        at = trio.current_time()
         seen = self._translation.order_seen(event, at)
         if seen is not None:
             self._tell(seen)
         self._send(None, event)
-
-    def _arrival(self, received_at: datetime | None) -> tuple[float, float]:
-        """The moment by trio's clock and the broker's; one for all that came together."""
-        if received_at is None or received_at is not self._received_at:
-            at = trio.current_time()
-            self._received_at, self._arrived = received_at, (at, self._wall(at))
-        return self._arrived
 
     def opening(self) -> None:
         """A link is being opened: the moment to ask for what was filled before."""
@@ -283,8 +276,8 @@ class Auditor:
             else:
                 is_plain = False
                 self._act_on(finding)
-        if is_plain:  # a live fill that went out at once changes nothing else
-            return
+        if is_plain and self._ledger.pause_at >= self._deadline.value:
+            return  # a live fill that went out at once moves nothing else
         if self._ledger.deadline != self._deadline.value:
             self._deadline.set(self._ledger.deadline)
         if not is_notice:

@@ -200,6 +200,9 @@ class Journal:
             except KXTJournalError as exc:
                 _log.info("not acknowledged, to be delivered again: %s", exc)
                 self._unsaved = {**unsaved, **self._unsaved}
+            except trio.Cancelled:  # perhaps before it began; twice does no harm
+                self._unsaved = {**unsaved, **self._unsaved}
+                raise
 
     async def keep_cursors(self) -> None:
         """Write what was acknowledged when no records come to write it with; never returns."""
@@ -315,6 +318,8 @@ class Journal:
         if scope.cancelled_caught:
             self._reads.leave(self._reader.close)
             self._writes.leave(partial(self._close_file, unsaved))
+        self._reads.end()
+        self._writes.end()
 
     def _close_file(self, unsaved: Mapping[str, int]) -> None:
         try:

@@ -163,12 +163,14 @@ class Ledger:
     @property
     def deadline(self) -> float:
         """The monotonic time by which to come back; infinite if there is nothing to do."""
-        deadline = min(self._calendar.next_turn, self._answers.ripe_at, self._pauses.next_at)
-        for tally in self._holding.values():
-            if not tally.hold_alarmed:
-                since = tally.held[0].received_at
-                deadline = min(deadline, since + self._policy.hold_alarm_after)
-        return deadline
+        patience, waiting = self._policy.hold_alarm_after, self._holding.values()
+        alarms = [t.held[0].received_at + patience for t in waiting if not t.hold_alarmed]
+        return min(self._calendar.next_turn, self._answers.ripe_at, self.pause_at, *alarms)
+
+    @property
+    def pause_at(self) -> float:
+        """The part of :attr:`deadline` that a live fill can bring nearer."""
+        return self._pauses.next_at
 
     @property
     def verified(self) -> bool:

@@ -125,7 +125,7 @@ class Schedule:
         if (review := max(review_at, again, self._unhurried_at)) < at:
             at, reason = review, Reason.REVIEW
         if self._finished:
-            finished = max(next(iter(self._finished.values())), self._unhurried_at)
+            finished = max(min(self._finished.values()), self._unhurried_at)
             if finished < at:
                 at, reason = finished, Reason.FINISHED
         if watching:

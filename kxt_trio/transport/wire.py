@@ -39,7 +39,7 @@ class Wire(trio.abc.Stream):
         """Give the library its bytes."""
         if self._lane is None:
             return await self._read(max_bytes)
-        if not self._head.endswith(_HEAD_END):
+        if not self._head.endswith(_HEAD_END) and not self._lane.is_over:
             return await self._read_head(max_bytes)
         try:
             return await self._handed_over.receive()

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import closing
+
 import attrs
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
 from kxt_trio import KXTJournalError, StreamPolicy, StreamState
+from kxt_trio.offload import Inline, InThread
+from kxt_trio.reconcile.journal_file import JournalFile
 from kxt_trio.testing import FakeKIS
 
 from .trading import client_of, opened, recorded, take, trade
@@ -101,16 +106,13 @@ async def test_a_stream_made_before_the_failure_and_read_after_it(path, disk, au
             await client.stream_fill_updates().receive()
 
 
-class SlowDisk:
+class SlowDisk(Inline):
     """Every write takes a while."""
 
     async def run(self, function):
         with trio.CancelScope(shield=True):
             await trio.sleep(0.01)
         return function()
-
-    def leave(self, function) -> None:
-        function()
 
 
 async def test_a_burst_is_committed_together(path, disk, autojump_clock):
@@ -166,6 +168,9 @@ class Hanging:
 
     def leave(self, function) -> None:
         function()
+
+    def end(self) -> None:
+        """Nothing is kept ready."""
 
 
 @pytest.mark.parametrize("busy", [False, True])
@@ -230,3 +235,21 @@ async def test_a_write_that_fails_at_the_end_keeps_the_users_exception(path, aut
                 await trio.sleep(0.1)
                 raise trouble
         assert caught.value is trouble
+
+
+async def test_a_broker_that_does_not_answer_leaves_the_journal_time_to_close(path):
+    """By the real clock, since the thread that closes has none other."""
+    async with FakeKIS() as kis:
+        network = attrs.evolve(kis.network, offload=InThread)
+        settings = {"network": network, "policy": StreamPolicy(shutdown_grace=0.8)}
+        async with opened(kis, path, **settings) as fills:
+            trade(kis, 3, 4)
+            assert await take(fills, 2) == [3, 4]
+            with pytest.raises(trio.WouldBlock):
+                fills.receive_nowait()  # acknowledges the second
+            kis.ignore_goodbye()
+            left_at = trio.current_time()
+        assert trio.current_time() - left_at < 0.8 + 0.2
+        with closing(JournalFile(path)) as file:  # nobody holds it
+            assert file.cursors() == {"default": file.last_row}
+        assert not [one for one in threading.enumerate() if one.name == "kxt_trio disk"]

@@ -8,13 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kxt_trio.models import KST, FillEvent
-from kxt_trio.protocol.conversation import Ping
+from kxt_trio.protocol.conversation import Ping, Released, Unreadable
 
 from .messages import (
     EVERY_STATE,
     FILL,
     IV,
     KEY,
+    OTHER_KEY,
     PING,
     RECEIVED,
     SUCCESS,
@@ -28,6 +29,7 @@ from .messages import (
     one,
     plain,
     releasing,
+    reply,
     subscribing,
 )
 
@@ -163,3 +165,38 @@ def test_the_next_good_frame_still_arrives(text: str) -> None:
     conversation.receive(text, RECEIVED)
     assert conversation.state is State.LIVE
     assert isinstance(one(conversation.receive(encrypted(FILL), RECEIVED)), FillEvent)
+
+
+# What comes together
+
+
+def test_what_comes_together_is_read_in_order_whatever_is_between() -> None:
+    texts = [encrypted(FILL), PING, encrypted(FILL[:40]), plain(FILL), encrypted(FILL)]
+    outputs = list(live().receive_all(texts, RECEIVED))
+    assert [type(output) for output in outputs] == [
+        FillEvent,
+        Ping,
+        Unreadable,
+        FillEvent,
+        FillEvent,
+    ]
+
+
+def test_a_text_that_changes_the_state_waits_for_those_before_it() -> None:
+    """Whoever takes the fill still sees whose it is, though the end came with it."""
+    conversation = live()
+    outputs = conversation.receive_all(
+        [encrypted(FILL), reply("0", "OPSP0001"), SUCCESS], RECEIVED
+    )
+    assert isinstance(next(outputs), FillEvent)
+    assert (conversation.hts_id, conversation.state) == ("htsuser1", State.LIVE)
+    assert next(outputs) == Released()
+    assert (conversation.hts_id, conversation.state) == ("", State.IDLE)
+    assert [type(output) for output in outputs] == [Unreadable]
+
+
+def test_a_new_key_is_for_what_comes_after_it() -> None:
+    texts = [encrypted(FILL), reply("0", "OPSP0000", key=OTHER_KEY)]
+    texts += [encrypted(FILL, key=OTHER_KEY), encrypted(FILL)]
+    outputs = list(live().receive_all(texts, RECEIVED))
+    assert [type(output) for output in outputs] == [FillEvent, FillEvent, Unreadable]

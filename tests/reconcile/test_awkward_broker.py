@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from kxt_trio import KST, FillOrigin, KISClient, StreamState
-from kxt_trio.offload import Offload
+from kxt_trio.offload import Inline
 from kxt_trio.testing import FakeKIS
 
 from .front_door import AUDIT, D, brief, client_of, coming, drop_and_wait, order_of, verified
@@ -178,15 +178,12 @@ async def test_refusals_are_warnings_from_the_third_on(autojump_clock, caplog):
         assert fills.state is StreamState.LIVE
 
 
-@attrs.frozen
-class Slow:
+class Slow(Inline):
     """Work on a disk that takes its time."""
-
-    inner: Offload
 
     async def run(self, function):
         await trio.sleep(0.5)
-        return await self.inner.run(function)
+        return await super().run(function)
 
 
 async def test_verified_means_on_disk(autojump_clock, tmp_path):
@@ -200,7 +197,7 @@ async def test_verified_means_on_disk(autojump_clock, tmp_path):
             return int(count)
 
     async with FakeKIS() as kis:
-        network = attrs.evolve(kis.network, offload=lambda: Slow(kis.network.offload()))
+        network = attrs.evolve(kis.network, offload=Slow)
         client = KISClient(**kis.credentials, network=network, journal=path)
         async with client, client.stream_fill_updates(consumer="a") as fills:
             await fills.wait_verified()

@@ -230,3 +230,14 @@ async def test_a_reader_does_not_wait_for_the_writer(path):
         "fills.db",
         "fills.db.lock",
     ]
+
+
+async def test_an_acknowledgement_whose_write_was_cancelled_is_written_at_the_end(path):
+    async with open_journal(path, offload=Inline) as journal:
+        [row] = await journal.append([fill(0)])
+        journal.acknowledge("desk", row)
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await journal.save_cursors()
+    async with open_journal(path, offload=Inline) as journal:
+        assert journal.cursor("desk") == row

@@ -203,3 +203,16 @@ async def test_half_a_frame_at_the_end_of_the_lane_is_the_librarys():
     await theirs.send_all(rest)
     assert await wire.receive_some(4096) == half
     assert await wire.receive_some(4096) == rest
+
+
+async def test_an_answer_without_the_end_of_its_head_is_the_librarys_for_good():
+    """Its lines end otherwise than HTTP has it; a library may be lenient there."""
+    ours, theirs = memory_stream_pair()
+    wire = Wire(ours, TextLane(LIMIT))
+    head = HEAD.replace(b"\r\n", b"\n")
+    await theirs.send_all(head)
+    assert await wire.receive_some(4096) == head
+    wire.end_lane()
+    await theirs.send_all(frame(TEXT, b"one"))
+    assert await wire.receive_some(4096) == frame(TEXT, b"one")
+    assert await wire.receive_texts() == []
