@@ -165,7 +165,9 @@ class Bench:
         spec = self._spec(mode="flood", fills=2 * self.sizes.fills)
         if person.name == OURS:
             fairness = {**spec, "measure": "flood", "script": "client_fairness.py"}
-            seen = self.stage.measure(person, fairness)
+            seen = self.stage.measure(person, {**fairness, "frozen": True})
+            self._note_probe("frozen", seen)
+            seen = self.stage.measure(person, {**fairness, "frozen": False})
             self._note_probe("flood", seen)
             idle = self.stage.run(person, {**fairness, "measure": "idle"})
             self._note_probe("idle", idle)
