@@ -161,12 +161,21 @@ async def crash(folder: Path, kills: int, seed: int = 0) -> Outcome:
                 truth[f"{day:%Y%m%d}", number] = totals
         async with Program(folder, kis) as program:
             await program.start()
-            with trio.move_on_after(_PATIENCE):
-                while noted(program.notes).totals != truth:  # noqa: ASYNC110  # a file
-                    await trio.sleep(0.1)
+            await catch_up(program.notes, truth)
             await program.kill()
         nursery.cancel_scope.cancel()
     return compare(program, truth, kills)
+
+
+async def catch_up(notes: Path, truth: Totals) -> None:
+    """Wait until everything is noted, or nothing more comes: the consumer is a slow one."""
+    size, grown_at = -1, trio.current_time()
+    while trio.current_time() < grown_at + _PATIENCE:
+        if notes.stat().st_size != size:
+            size, grown_at = notes.stat().st_size, trio.current_time()
+            if noted(notes).totals == truth:
+                return
+        await trio.sleep(0.2)
 
 
 def _lifetime(chance: random.Random) -> float:
