@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
@@ -48,7 +48,7 @@ from kxt_trio.reconcile.findings import (
 from kxt_trio.reconcile.ledger import Ledger
 from kxt_trio.reconcile.rules import LedgerPolicy, Rules
 
-from .scenario import Order, Request, Scenario
+from .scenario import Execution, Order, Request, Scenario
 from .truth import Outcome, Trade, Truth
 
 __all__ = ["Simulation", "simulate"]
@@ -61,6 +61,11 @@ CALM = 30.0
 PATIENCE = 600.0
 #: A ledger that is told more than this is going round in circles.
 TOO_MUCH = 5_000
+
+
+def worth(executions: Iterable[Execution]) -> list[tuple[int, int]]:
+    """What executions come to, one by one, in no order."""
+    return sorted((one.quantity, one.quantity * one.price) for one in executions)
 
 
 class Simulation:
@@ -320,16 +325,28 @@ class Simulation:
             self.outcome.mispriced += 1
 
     def check_verified(self, verified: Verified) -> None:
-        """All until then is counted, or its notice is still to come."""
+        """All until then is counted, or its notice is still to come.
+
+        A late notice of what the baseline has may be taken for a missed twin of it: the
+        same shares for the same won.  Nobody can tell, and nothing is missing.
+        """
         until = verified.as_of - self.scenario.start_wall - self.scenario.clock_error
         for order, truth in self.truths.items():
             if order.trade_date != verified.trade_date:
                 continue
-            for trade in truth.trades:
-                at = trade.execution.at
-                missing = not trade.counted and trade.notice_due == math.inf
-                if missing and truth.adopted_through < at <= until:
-                    self.outcome.false_verified += 1
+            missed = [
+                trade.execution
+                for trade in truth.trades
+                if not trade.counted and trade.notice_due == math.inf
+                if truth.adopted_through < trade.execution.at <= until
+            ]
+            twice = [
+                trade.execution
+                for trade in truth.trades
+                if trade.counted and trade.execution.at <= truth.adopted_through
+            ]
+            if missed and worth(missed) != worth(twice):
+                self.outcome.false_verified += 1
 
     # Asking the broker
 
