@@ -238,5 +238,5 @@ class Book:
         for order, wall in self._walls.items():
             tally = self.tally(order)
             tally.last_notice = max(tally.last_notice, wall - offset)
-            tally.known_since = max(tally.known_since, tally.last_notice)
+            tally.recent.lack(tally.last_notice)
         self._walls.clear()

@@ -75,7 +75,8 @@ from .pauses import Pauses
 from .rules import LedgerPolicy, Rules
 from .schedule import Schedule, draft
 from .statistics import Counters, LedgerStatistics
-from .tally import Tally, Totals
+from .tally import Tally
+from .totals import Totals
 
 __all__ = ["Ledger"]
 
@@ -429,8 +430,7 @@ class Ledger:
 
     def _no_answer(self, failed: NoAnswer, out: list[Finding]) -> None:
         self._failed(failed.trade_date, failed.at, out)
-        question = self._question
-        if question is not None and question.order is not None:  # not of one order alone
+        if (question := self._question) and question.order is not None:  # not of it alone
             self._schedule.want(question.not_before, Reason.INCOMPLETE)
         self._plan(out)
 

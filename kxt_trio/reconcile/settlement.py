@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from .facts import Page, SnapshotRow
 from .findings import Absorbed, Alarm, AlarmKind, Balance, Correct, Finding
 from .rules import Rules
-from .tally import Tally, Totals, share_out
+from .tally import Tally, share_out
+from .totals import Totals
 
 __all__ = ["settle", "settle_absent", "wall_of_question"]
 
@@ -91,7 +92,7 @@ def settle_absent(rules: Rules, tally: Tally, page: Page, *, now: float) -> Iter
 
 def _agreed(rules: Rules, tally: Tally, page: Page) -> None:
     tally.agree(page.asked_at, wall_of_question(page) - rules.policy.rest_lag)
-    tally.forget_notices(page.asked_at - rules.policy.rest_lag)
+    tally.recent.forget(page.asked_at - rules.policy.rest_lag)
 
 
 def _adopt(tally: Tally, row: SnapshotRow, page: Page, difference: Totals) -> Balance:

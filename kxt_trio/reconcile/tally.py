@@ -11,29 +11,10 @@ from kxt_trio.models import FillOrigin
 
 from .facts import Amount, Notice, OrderKey, SnapshotRow
 from .findings import Alarm, AlarmKind, Deliver
+from .recent import Recent
+from .totals import Totals
 
-__all__ = ["Tally", "Totals", "share_out"]
-
-#: Of an order that trades without a pause so many notices are remembered, or half.
-_RECENT_MOST = 256
-
-
-@attrs.frozen
-class Totals:
-    """Shares and what they cost."""
-
-    quantity: int
-    amount: Amount
-
-    @property
-    def nothing(self) -> bool:
-        """Neither shares nor money."""
-        return self.quantity == 0 and self.amount == 0
-
-    @property
-    def a_fill(self) -> bool:
-        """Something that can have been traded: shares, for money."""
-        return self.quantity > 0 and self.amount > 0
+__all__ = ["Tally", "share_out"]
 
 
 @attrs.define(eq=False)
@@ -60,9 +41,7 @@ class Tally:
         contradiction: The impossible difference that the last answers had, if any.
         contradicted_at: Since when it is the same.
         disowned: The broker does not list the order, and somebody was told.
-        recent: Notices counted since the last agreement, or the latest of them: when
-            they were received, their shares, their won.
-        known_since: Of a moment not after this, ``recent`` may lack notices.
+        recent: The latest notices counted.
         ended_at: The shares filled when the broker said that nothing is left to fill.
         watched: It is in doubt and trades; see :mod:`~kxt_trio.reconcile.pauses`.
         parts: The venues whose rows were added up, where there was more than one.
@@ -86,10 +65,7 @@ class Tally:
     contradiction: Totals | None = None
     contradicted_at: float = math.inf
     disowned: bool = False
-    recent: list[tuple[float, int, Amount]] = attrs.field(
-        factory=list[tuple[float, int, Amount]]
-    )
-    known_since: float = -math.inf
+    recent: Recent = attrs.field(factory=Recent)
     ended_at: int | None = None
     watched: bool = False
     parts: frozenset[str] = frozenset()
@@ -130,15 +106,10 @@ class Tally:
         Shares from totals count as if they had been there always: they happened before
         the answer that they are from.
         """
-        if at <= self.known_since:
+        since = self.recent.since(at)
+        if since is None:
             return None
-        quantity, amount = self.quantity, self.amount
-        for received_at, shares, won in reversed(self.recent):
-            if received_at < at:
-                break
-            quantity -= shares
-            amount -= won
-        return Totals(quantity, amount)
+        return Totals(self.quantity - since.quantity, self.amount - since.amount)
 
     def add(self, quantity: int, amount: Amount) -> None:
         """Count these too."""
@@ -161,7 +132,7 @@ class Tally:
         self.quantity = start + notice.quantity
         self.amount += amount
         if fence is None:
-            self._remember(notice.received_at, notice.quantity, amount)
+            self.recent.add(notice.received_at, notice.quantity, amount)
         return Deliver(
             order=self.order,
             origin=FillOrigin.LIVE,
@@ -199,21 +170,6 @@ class Tally:
             source=row,
         )
 
-    def _remember(self, received_at: float, quantity: int, amount: Amount) -> None:
-        recent = self.recent
-        if recent and recent[-1][0] == received_at:  # what came together is one entry
-            _, shares, won = recent[-1]
-            recent[-1] = (received_at, shares + quantity, won + amount)
-            return
-        recent.append((received_at, quantity, amount))
-        if len(recent) > _RECENT_MOST:
-            self._forget_oldest()
-
-    def _forget_oldest(self) -> None:
-        forgotten = self.recent[: _RECENT_MOST // 2]
-        del self.recent[: _RECENT_MOST // 2]
-        self.known_since = max(self.known_since, forgotten[-1][0])
-
     def held_too_long(self, now: float, alarm_after: float) -> Iterator[Alarm]:
         """Say, once, that notices wait and nothing decides them."""
         since = self.held[0].received_at
@@ -234,13 +190,6 @@ class Tally:
         self.contradiction = None
         self.contradicted_at = math.inf
         self.disowned = False
-
-    def forget_notices(self, before: float) -> None:
-        """No answer that is still to be acted on was asked for so early."""
-        recent = self.recent
-        if recent and recent[-1][0] < before:
-            self.known_since = max(self.known_since, recent[-1][0])
-            recent.clear()
 
     def contradict(self, difference: Totals, now: float) -> None:
         """Note a difference that no missed fill explains; the same one keeps its age."""

@@ -43,6 +43,7 @@ _PINGS = 10  # PINGPONGs in a flood
 _FLOOD_BUFFER = 256 * 1024  # so that the kernel holds only so much of a flood
 _ENCODING = 35e-6  # seconds for one notice, about
 _CLIENT_STARTS = 1.5  # seconds, about
+_TURN = 100e-6  # seconds that a notice which is due may wait for an answer in the making
 
 
 class Broker:
@@ -50,7 +51,7 @@ class Broker:
 
     def __init__(self, spec: dict[str, Any]) -> None:
         self.spec = spec
-        self.totals = Totals(spec["cycles"])
+        self.totals = Totals(spec["fills"] + 1, spec["cycles"])
         self.subscribed_at = 0
         self.sent_at = array("q")
         self.pinged_at: deque[int] = deque()
@@ -194,6 +195,7 @@ def main() -> None:
     spec = json.loads(sys.argv[1])
     if spec["cpu"] is not None:
         os.sched_setaffinity(0, {spec["cpu"]})
+    sys.setswitchinterval(_TURN)
     broker = Broker(spec)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         print(json.dumps({"port": listener.getsockname()[1]}), flush=True)

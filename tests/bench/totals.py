@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
+from bisect import bisect_left
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -17,33 +17,37 @@ _INQUIRY = "/uapi/domestic-stock/v1/trading/inquire-daily-ccld"
 
 
 class Totals:
-    """Quantity and amount of each order, as far as its fills have gone out."""
+    """Quantity and amount of each order, as far as its fills have gone out.
 
-    def __init__(self, cycles: int) -> None:
+    Added up beforehand, so that an answer takes nothing from the sending.
+    """
+
+    def __init__(self, fills: int, cycles: int) -> None:
         self.sent = 0
         self._cycles = cycles
-        self._counted = 0
-        self._sums: list[list[int]] = []
-        self._guard = threading.Lock()
-
-    def orders(self) -> list[tuple[Order, int, int]]:
-        """Return each order with what was filled of it, oldest first."""
-        with self._guard:
-            while self._counted < self.sent:
-                self._count(self._counted)
-                self._counted += 1
-            return [
-                (Order(place, self._cycles), quantity, amount)
-                for place, (quantity, amount) in enumerate(self._sums)
-            ]
+        self._latest: list[list[int]] = []  # by order: the numbers of its fills
+        self._sums: list[tuple[int, int]] = []  # by fill: its order's, with it
+        for index in range(fills):
+            self._count(index)
 
     def _count(self, index: int) -> None:
         fill = fill_at(index, self._cycles)
-        while len(self._sums) <= fill.order.place:
-            self._sums.append([0, 0])
-        sums = self._sums[fill.order.place]
-        sums[0] += fill.quantity
-        sums[1] += fill.quantity * fill.price
+        place = fill.order.place
+        if place == len(self._latest):
+            self._latest.append([])
+        quantity, amount = self._sums[self._latest[place][-1]] if self._latest[place] else (0, 0)
+        self._latest[place].append(index)
+        self._sums.append((quantity + fill.quantity, amount + fill.quantity * fill.price))
+
+    def orders(self) -> list[tuple[Order, int, int]]:
+        """Return each order with what was filled of it, oldest first."""
+        sent, found = self.sent, []
+        for place, indexes in enumerate(self._latest):
+            filled = bisect_left(indexes, sent)
+            if not filled:
+                break
+            found.append((Order(place, self._cycles), *self._sums[indexes[filled - 1]]))
+        return found
 
 
 def _row(order: Order, quantity: int, amount: int, today: str) -> dict[str, str]:

@@ -138,17 +138,6 @@ def test_what_is_asked_at_pauses_is_no_more_than_what_settling_would_ask(desk):
     assert len(questions) < 40
 
 
-def test_only_so_many_notices_of_an_order_are_remembered(desk):
-    for n in range(2_000):
-        desk.fill(n / 100, 1, number=2, ordered=10_000)
-    tally = desk.ledger._book.tally(key(2))
-    assert len(tally.recent) <= 256
-    assert tally.counted_before(10.0) is None
-    known = tally.counted_before(19.5)
-    assert known is not None
-    assert known.quantity == 1_950
-
-
 def test_a_restart_knows_of_no_moment_before_its_last_notice(desk):
     desk.fill(8, 5)
     again = Desk()

@@ -11,7 +11,8 @@ import pytest
 from kxt_trio.models import FillOrigin
 from kxt_trio.reconcile.findings import Balance, Began, Correct, Deliver, Verified
 from kxt_trio.reconcile.records import from_plain, to_plain
-from kxt_trio.reconcile.tally import Totals, share_out
+from kxt_trio.reconcile.tally import share_out
+from kxt_trio.reconcile.totals import Totals
 
 from .desk import TODAY, key
 
