@@ -36,7 +36,7 @@ from .protocol.conversation import (
 from .protocol.notices import notice_tr_id
 from .protocol.refusals import Advice
 from .reconcile.auditor import Auditor
-from .reconcile.outbox import Audited
+from .reconcile.delivery import Audited
 from .reconcile.preparation import audited_account, prepare_auditor
 from .reconnect import Loss, ReconnectPlan
 from .settings import Credentials, Endpoints, Reconciliation, StreamPolicy

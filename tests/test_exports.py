@@ -94,8 +94,32 @@ def test_version_is_that_of_the_distribution():
 
 def test_what_a_client_needs_is_not_imported_before_there_is_one() -> None:
     late = ("httpx", "cattrs", "trio_websocket", "sqlite3", "Crypto", "kxt_trio.session")
-    code = f"import kxt_trio, sys; print(*[name for name in {late} if name in sys.modules])"
+    assert imported("import kxt_trio", late) == []
+
+
+def test_what_a_journal_needs_is_not_imported_without_one() -> None:
+    code = """
+import trio
+from kxt_trio import open_fill_stream
+from kxt_trio.testing import FakeKIS
+
+async def main():
+    async with FakeKIS() as kis:
+        async with open_fill_stream(**kis.credentials, network=kis.network) as fills:
+            await fills.wait_live()
+
+trio.run(main)
+"""
+    rooms = ("journal", "journal_file", "journal_records", "outbox", "records")
+    late = ("sqlite3", *(f"kxt_trio.reconcile.{room}" for room in rooms))
+    auditor = "kxt_trio.reconcile.auditor"
+    assert imported(code, (*late, auditor)) == [auditor]
+
+
+def imported(code: str, names: tuple[str, ...]) -> list[str]:
+    """Run the code in a new interpreter; return which of the modules it has then."""
+    code = f"{code}\nimport sys\nprint(*[name for name in {names} if name in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    assert done.stdout.split() == []
+    return done.stdout.split()

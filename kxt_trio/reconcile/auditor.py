@@ -15,7 +15,7 @@ import operator
 from collections.abc import Awaitable, Callable
 from datetime import date, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import trio
 
@@ -25,6 +25,7 @@ from kxt_trio.transport.inquiries import DailyOrders
 from kxt_trio.watched import Watched
 
 from .broker_clock import BrokerClock
+from .delivery import Delivery
 from .facts import (
     Connected,
     Disconnected,
@@ -46,18 +47,10 @@ from .findings import (
     Held,
     NeedSnapshot,
     Reason,
-    Record,
-    Verified,
 )
-from .journal_records import JournalRecord
 from .ledger import Ledger
-from .outbox import Audited, Emit, Outbox, Parcel
-from .records import from_plain
 from .statistics import LedgerStatistics
 from .translation import Translation
-
-if TYPE_CHECKING:
-    from .journal import Journal
 
 __all__ = ["Ask", "Auditor"]
 
@@ -69,8 +62,6 @@ Ask: TypeAlias = Callable[[date, str | None], Awaitable[DailyOrders]]
 _RETRY_FIRST, _RETRY_MOST = 1.0, 60.0
 #: From this failure in a row on, an operator should know.
 _WORTH_A_WARNING = 3
-#: The broker's inquiry goes back three months; what is older cannot be asked about.
-_REACH = timedelta(days=90)
 
 
 class Auditor:
@@ -84,8 +75,7 @@ class Auditor:
         translation: Knows the account.
         ask: Asks the broker.
         now: This machine's wall clock.
-        emit: Takes what is to be delivered.
-        journal: Where it is recorded first; None for nowhere.
+        delivery: Takes what is to be recorded and delivered.
     """
 
     def __init__(
@@ -95,35 +85,25 @@ class Auditor:
         *,
         ask: Ask,
         now: Callable[[], datetime],
-        emit: Emit,
-        journal: Journal | None = None,
+        delivery: Delivery,
     ) -> None:
         self._ledger = ledger
         self._translation = translation
         self._ask = ask
         self._now = now
-        self._emit = emit
-        self._journal = journal
+        self._delivery = delivery
         self._clock = BrokerClock()
         self._question: Watched[NeedSnapshot | None] = Watched(None)
         self._deadline: Watched[float] = Watched(float("inf"))
-        self._outbox = None if journal is None else Outbox(journal, emit)
         self.verified: Watched[bool] = Watched(False)
         self._seems_verified = False
-        self._verdict: Parcel | None = None
+        self._verdicts = 0
         self._link = 0
         self._arrived = (-math.inf, 0.0)
 
     async def load(self) -> None:
-        """Go on from the journal; before anything else, if there is one."""
-        await trio.lowlevel.checkpoint()
-        if self._journal is None:
-            return
-        since = max(await self._journal.settled_day(), self._now().date() - _REACH)
-        records = await self._journal.load(_record, since=since)
-        if not any(isinstance(record, Verified) for record in records):
-            records = await self._journal.load(_record)  # else it would look like a first start
-        self._ledger.load(records)
+        """Go on from what was recorded; before anything else."""
+        self._ledger.load(await self._delivery.load(self._now().date()))
 
     # What the session tells
 
@@ -141,7 +121,7 @@ class Auditor:
         seen = self._translation.order_seen(event, at)
         if seen is not None:
             self._tell(seen)
-        self._send(None, event)
+        self._delivery.put(None, event)
 
     def opening(self) -> None:
         """A link is being opened: the moment to ask for what was filled before."""
@@ -195,9 +175,7 @@ class Auditor:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._keep_time, name="kxt_trio ledger clock")
             nursery.start_soon(self._keep_asking, name="kxt_trio auditor")
-            if self._journal is not None and self._outbox is not None:
-                nursery.start_soon(self._outbox.run, name="kxt_trio journal")
-                nursery.start_soon(self._journal.keep_cursors, name="kxt_trio cursors")
+            self._delivery.start_in(nursery)
 
     async def _keep_time(self) -> None:
         while True:
@@ -272,7 +250,7 @@ class Auditor:
         is_notice = is_plain = isinstance(fact, Notice)
         for finding in self._ledger.handle(fact):
             if isinstance(finding, Deliver):
-                self._send(finding, self._translation.fill(finding))
+                self._delivery.put(finding, self._translation.fill(finding))
             else:
                 is_plain = False
                 self._act_on(finding)
@@ -289,16 +267,14 @@ class Auditor:
         if verified is self._seems_verified:
             return
         self._seems_verified = verified
-        if verified and self._outbox is not None:
-            self._verdict = verdict = Parcel(None, None)
-            verdict.then = partial(self._announce, verdict)
-            self._outbox.put(verdict)
+        self._verdicts += 1
+        if verified:
+            self._delivery.call_after(partial(self._announce, self._verdicts))
         else:
-            self._verdict = None
-            self.verified.set(verified)
+            self.verified.set(False)
 
-    def _announce(self, verdict: Parcel) -> None:
-        if verdict is self._verdict:
+    def _announce(self, verdict: int) -> None:
+        if verdict == self._verdicts:  # the latest
             self.verified.set(True)
 
     def _act_on(self, finding: Finding) -> None:
@@ -307,7 +283,7 @@ class Auditor:
                 self._question.set(finding)
             case Correct():
                 _log.warning("more or other than was filled had been delivered: corrected")
-                self._send(finding, self._translation.correction(finding))
+                self._delivery.put(finding, self._translation.correction(finding))
             case Alarm():
                 order = "" if finding.order is None else f"; order {finding.order}"
                 _log.warning("%s: %s%s", finding.kind.value, finding.detail, order)
@@ -315,13 +291,7 @@ class Auditor:
                 what = "held" if isinstance(finding, Held) else "absorbed"
                 _log.info("a notice is %s: order %s", what, finding.notice.order)
             case _:
-                self._send(finding, None)
-
-    def _send(self, record: Record | None, event: Audited | None) -> None:
-        if self._outbox is not None:
-            self._outbox.put(Parcel(record, event))
-        elif event is not None:
-            self._emit(event)
+                self._delivery.put(finding, None)
 
     def _wall(self, at: float) -> float:
         """The broker's clock at this moment of trio's."""
@@ -330,7 +300,3 @@ class Auditor:
 
     def _latest_wall(self, at: float) -> float:
         return self._wall(at) + self._clock.uncertainty
-
-
-def _record(entry: JournalRecord) -> Record:
-    return from_plain(entry.to_plain())

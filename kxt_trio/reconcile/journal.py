@@ -43,6 +43,9 @@ _CLOSE_BOUND = 30.0
 #: An acknowledgement waits so long for records to be written with.
 _ACKNOWLEDGE_WITHIN = 0.05
 
+#: When nothing was written for so long, there is time to put the log away.
+_PAUSE = 1.0
+
 
 class Recordable(Protocol):
     """What a journal can take."""
@@ -132,6 +135,7 @@ class Journal:
         self._cursors = cursors
         self._unsaved: dict[str, int] = {}
         self._acknowledged = trio.Event()
+        self._written = trio.Event()
         self._accounts: dict[str, str] = {}
         self._failure: KXTJournalError | None = None
         self._is_closed = False
@@ -211,6 +215,23 @@ class Journal:
             await trio.sleep(_ACKNOWLEDGE_WITHIN)
             self._acknowledged = trio.Event()
             await self.save_cursors()
+
+    async def keep_log_short(self) -> None:
+        """Empty the file's log in pauses, so that no fill has to wait for that; never returns.
+
+        It takes a few milliseconds, and SQLite would do it in the midst of a commit.
+        """
+        while True:
+            await self._written.wait()
+            self._written = trio.Event()
+            with trio.move_on_after(_PAUSE):
+                await self._written.wait()
+                continue
+            async with self._turn:
+                try:
+                    await _run(self._writes, self._file.empty_log)
+                except KXTJournalError as exc:
+                    _log.info("the journal's log stays as it is: %s", exc)
 
     # Reading
 
@@ -369,6 +390,7 @@ class Journal:
             self._unsaved = {**unsaved, **self._unsaved}
             raise
         self._failure = None
+        self._written.set()
         for job in jobs:
             job.rows = tuple(range(row, row + len(job.values)))
             row += len(job.values)

@@ -46,8 +46,10 @@ __all__ = [
 Row: TypeAlias = tuple[int, Values]
 
 _BUSY = 5.0
-#: As long as the log gets before SQLite begins it anew: 1,000 pages.
-_LOG_BYTES = 4_000_000
+#: As long as the log gets, in pages of 4 KiB, before a commit has to move it into the file
+#: first.  A fill takes five.
+_LOG_PAGES = 4_000
+_LOG_BYTES = 4_000 * _LOG_PAGES
 _SALT_BYTES = 16
 # About 50 ms and 16 MiB a guess: a hundred million account numbers take two months.
 _SCRYPT = {"n": 2**14, "r": 8, "p": 1, "dklen": 16}
@@ -172,6 +174,15 @@ class JournalFile:
             )
         return str(known)
 
+    def empty_log(self) -> None:
+        """Move what is in the log into the file, as far as no reader needs it there.
+
+        Raises:
+            KXTJournalError: it cannot be moved now; nothing is lost.
+        """
+        with naming_errors(self.path):
+            self._open_connection().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
     def close(self) -> None:
         """Close it; not an error if it is closed."""
         connection, self._connection = self._connection, None
@@ -279,6 +290,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     if mode != "wal":
         raise KXTJournalError(f"journal {path.name}: its file system has no write-ahead log")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
     connection.execute("PRAGMA recursive_triggers = ON")
     with _transaction(connection):
         check_identity(connection, path, may_be_empty=True)

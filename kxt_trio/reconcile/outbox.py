@@ -8,35 +8,30 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING
 
 import attrs
 import trio
 
-from kxt_trio.models import Correction, FillEvent, OrderLifecycleEvent
+from kxt_trio.models import FillEvent
 
-from .findings import Correct, Deliver, Record
+from .delivery import Audited, Emit
+from .findings import Correct, Deliver, Record, Verified
 from .journal_records import JournalRecord, Values
-from .records import to_plain
+from .records import from_plain, to_plain
 
 if TYPE_CHECKING:
     from .journal import Journal
 
-__all__ = ["Audited", "Emit", "Outbox", "Parcel"]
+__all__ = ["Outbox", "Parcel"]
 
-#: What comes out: events of the account, lifecycle notices included, in order.
-Audited: TypeAlias = FillEvent | OrderLifecycleEvent | Correction
-
+#: Recorded at once.
 _MOST = 256
-
-
-class Emit(Protocol):
-    """Takes an event; with its row, if it is in the journal."""
-
-    def __call__(self, event: Audited, row: int | None = None) -> None:
-        """Take it; never waits."""
+#: The broker's inquiry goes back three months; what is older cannot be asked about.
+_REACH = timedelta(days=90)
 
 
 @attrs.define(eq=False)
@@ -72,7 +67,7 @@ class Parcel:
 
 
 class Outbox:
-    """Records parcels and delivers them, in order.
+    """Records parcels and delivers them, in order: a :class:`~.delivery.Delivery`.
 
     Args:
         journal: Records.
@@ -85,11 +80,27 @@ class Outbox:
         self._parcels: deque[Parcel] = deque()
         self._posted = trio.Event()
 
-    def put(self, parcel: Parcel) -> None:
-        """Take a parcel; never waits."""
-        self._parcels.append(parcel)
-        if len(self._parcels) == 1:
-            self._posted.set()
+    async def load(self, today: date) -> Sequence[Record]:
+        """See :class:`~.delivery.Delivery`; days that are settled are left out."""
+        since = max(await self._journal.settled_day(), today - _REACH)
+        records = await self._journal.load(_record, since=since)
+        if not any(isinstance(record, Verified) for record in records):
+            records = await self._journal.load(_record)  # else it would look like a first start
+        return records
+
+    def put(self, record: Record | None, event: Audited | None) -> None:
+        """See :class:`~.delivery.Delivery`."""
+        self._post(Parcel(record, event))
+
+    def call_after(self, function: Callable[[], None]) -> None:
+        """See :class:`~.delivery.Delivery`; the records are on disk then."""
+        self._post(Parcel(None, None, function))
+
+    def start_in(self, nursery: trio.Nursery) -> None:
+        """See :class:`~.delivery.Delivery`."""
+        nursery.start_soon(self.run, name="kxt_trio journal")
+        nursery.start_soon(self._journal.keep_cursors, name="kxt_trio cursors")
+        nursery.start_soon(self._journal.keep_log_short, name="kxt_trio journal log")
 
     async def run(self) -> None:
         """Record and deliver until cancelled.
@@ -112,6 +123,15 @@ class Outbox:
                     parcel.then()
             if not self._parcels:
                 self._posted = trio.Event()
+
+    def _post(self, parcel: Parcel) -> None:
+        self._parcels.append(parcel)
+        if len(self._parcels) == 1:
+            self._posted.set()
+
+
+def _record(entry: JournalRecord) -> Record:
+    return from_plain(entry.to_plain())
 
 
 _event_json = json.JSONEncoder(ensure_ascii=False).encode

@@ -15,8 +15,8 @@ from kxt_trio.transport.rest import RestClient
 
 from .account_tags import account_tag
 from .auditor import Auditor
+from .delivery import Delivery, Direct, Emit
 from .ledger import Ledger
-from .outbox import Emit
 from .rules import LedgerPolicy
 from .translation import Translation
 
@@ -59,10 +59,15 @@ async def prepare_auditor(
     async def ask(trade_date: date, order_id: str | None) -> DailyOrders:
         return await inquiries.daily_orders(account, trade_date, trade_date, order_id=order_id)
 
+    delivery: Delivery
     if journal is None:
         tag = account_tag(account.account_id, credentials.app_key)
+        delivery = Direct(emit)
     else:
+        from .outbox import Outbox  # noqa: PLC0415  # of no use without a journal
+
         tag = await journal.enrol(account.account_id, environment.value, credentials.app_key)
+        delivery = Outbox(journal, emit)
     auditor = Auditor(
         Ledger(
             LedgerPolicy(
@@ -76,8 +81,7 @@ async def prepare_auditor(
         Translation(environment, account, tag),
         ask=ask,
         now=network.now,
-        emit=emit,
-        journal=journal,
+        delivery=delivery,
     )
     await auditor.load()
     return auditor

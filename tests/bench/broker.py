@@ -6,7 +6,8 @@ threads and blocking sockets, so that the sending costs next to nothing.
 
 Modes: ``burst`` sends as fast as the socket takes it, ``paced`` at a rate and notes when
 each notice left, ``flood`` is a burst with PINGPONGs in it whose answers are timed.
-Every mode begins with one notice by itself, and a pause.
+Every mode begins with one notice by itself, and a pause.  What notices say of their time
+fits the rate; without one they are of the same moment.
 """
 
 from __future__ import annotations
@@ -64,10 +65,10 @@ class Broker:
 
     def _encode(self) -> list[bytes]:
         count = self.spec["fills"] + 1
-        rate = self.spec["rate"] if self.spec["mode"] == "paced" else None
         lead = timedelta(seconds=count * _ENCODING + _CLIENT_STARTS)
         first_at = datetime.now(KST) + lead
-        texts = notices(count, self.spec["layout"], first_at, rate, self.spec["cycles"])
+        rate, cycles = self.spec["rate"], self.spec["cycles"]
+        texts = notices(count, self.spec["layout"], first_at, rate, cycles)
         return [frame(text.encode()) for text in texts]
 
     def serve(self, listener: socket.socket) -> None:

@@ -47,7 +47,8 @@ class Sizes:
     growth: int = 10
     growth_rounds: int = 1
     endurance: int = 1_000_000
-    endurance_cycles: int = 50
+    endurance_cycles: int = 2500  # every fill is of one of eight orders
+    endurance_rate: int = 40_000  # that the notices tell of, about what is received
     imports: int = 3
 
 
@@ -105,7 +106,7 @@ class Bench:
             "fills": self.sizes.fills,
             "streams": 1,
             "cycles": 1,
-            "rate": self.sizes.rate,
+            "rate": None,
             "work_us": self.sizes.work_us,
         }
         return {**spec, **changes}
@@ -137,7 +138,9 @@ class Bench:
         self._look_at(person, seen)
 
     def _latency(self, person: Contestant) -> None:
-        spec = self._spec(mode="paced", measure="latency", fills=self.sizes.paced)
+        spec = self._spec(
+            mode="paced", measure="latency", fills=self.sizes.paced, rate=self.sizes.rate
+        )
         seen = self.stage.measure(person, spec)
         pairs = zip(seen["sent_at"], seen["received_at"], strict=True)
         late = sorted((received - sent) / 1e3 for sent, received in pairs)
@@ -204,7 +207,12 @@ class Bench:
 
     def _endurance(self, person: Contestant) -> None:
         fills = self.sizes.endurance
-        spec = self._spec(measure="endurance", fills=fills, cycles=self.sizes.endurance_cycles)
+        spec = self._spec(
+            measure="endurance",
+            fills=fills,
+            cycles=self.sizes.endurance_cycles,
+            rate=self.sizes.endurance_rate,
+        )
         seen = self.stage.measure(person, spec)
         first, *_, last = seen["resident"]
         self._note(

@@ -25,28 +25,29 @@ class Totals:
     def __init__(self, fills: int, cycles: int) -> None:
         self.sent = 0
         self._cycles = cycles
-        self._latest: list[list[int]] = []  # by order: the numbers of its fills
-        self._sums: list[tuple[int, int]] = []  # by fill: its order's, with it
+        self._fills: list[list[int]] = []  # of each order
+        self._sums: list[tuple[int, int]] = []  # of its order, with each fill
         for index in range(fills):
             self._count(index)
 
     def _count(self, index: int) -> None:
         fill = fill_at(index, self._cycles)
-        place = fill.order.place
-        if place == len(self._latest):
-            self._latest.append([])
-        quantity, amount = self._sums[self._latest[place][-1]] if self._latest[place] else (0, 0)
-        self._latest[place].append(index)
+        place, quantity, amount = fill.order.place, 0, 0
+        if place == len(self._fills):
+            self._fills.append([])
+        else:
+            quantity, amount = self._sums[self._fills[place][-1]]
+        self._fills[place].append(index)
         self._sums.append((quantity + fill.quantity, amount + fill.quantity * fill.price))
 
     def orders(self) -> list[tuple[Order, int, int]]:
         """Return each order with what was filled of it, oldest first."""
         sent, found = self.sent, []
-        for place, indexes in enumerate(self._latest):
-            filled = bisect_left(indexes, sent)
-            if not filled:
+        for place, fills in enumerate(self._fills):
+            gone = bisect_left(fills, sent)
+            if not gone:
                 break
-            found.append((Order(place, self._cycles), *self._sums[indexes[filled - 1]]))
+            found.append((Order(place, self._cycles), *self._sums[fills[gone - 1]]))
         return found
 
 

@@ -346,17 +346,3 @@ async def test_what_is_settled_is_not_read_at_a_start(path, monkeypatch):
         )
         assert len(await journal.load(whole, since=await journal.settled_day())) == 2
         assert [len(rows) for rows in read] == [2, 0]
-
-
-async def test_the_log_has_its_length_before_the_first_fill(path):
-    log = path.with_name("fills.db-wal")
-    async with open_journal(path) as journal:
-        length = log.stat().st_size
-        assert 3_800_000 < length < 4_300_000
-        for number in range(100):
-            await journal.append([fill(number)])
-        assert log.stat().st_size == length
-        assert sql(path, "SELECT name FROM sqlite_master WHERE name = 'padding'") == []
-    assert path.stat().st_size < 500_000
-    async with open_journal(path) as journal:
-        assert journal.last_row == 100

@@ -117,14 +117,14 @@ async def test_order_is_kept_and_no_commit_is_endless(autojump_clock):
     said = Verified(trade_date=DAY, as_of=1.0)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(outbox.run)
-        outbox.put(Parcel(None, "notice"))
-        outbox.put(Parcel(said, None))
-        outbox.put(Parcel(None, None, lambda: out.append("then")))
+        outbox.put(None, "notice")
+        outbox.put(said, None)
+        outbox.call_after(lambda: out.append("then"))
         await trio.sleep(1)
         assert out == [("notice", None), "then"]
         assert journal.batches == [1]
-        journal.feed = lambda: [outbox.put(Parcel(said, "more")) for _ in range(600)]
-        outbox.put(Parcel(said, "first"))
+        journal.feed = lambda: [outbox.put(said, "more") for _ in range(600)]
+        outbox.put(said, "first")
         await trio.sleep(0.0205)
         nursery.cancel_scope.cancel()
     assert out[2:] == [("first", 2), *(("more", row) for row in range(3, len(out)))]
