@@ -30,7 +30,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from enum import Enum
-from itertools import groupby
 
 import attrs
 
@@ -146,12 +145,17 @@ class Conversation:
             anything else.  The state is as of what was yielded: a text that changes it is
             not looked at before all that came before it has been taken.
         """
-        for is_control, run in groupby(texts, _is_control):
-            if is_control:
-                for text in run:
-                    yield from self._receive_control(text)
-            else:
-                yield from self._receive_notices(run, received_at)
+        notices: list[str] = []
+        for text in texts:
+            if not text.startswith("{"):
+                notices.append(text)
+                continue
+            if notices:
+                yield from self._receive_notices(notices, received_at)
+                notices = []
+            yield from self._receive_control(text)
+        if notices:
+            yield from self._receive_notices(notices, received_at)
 
     def _require(self, state: ConversationState, verb: str) -> None:
         if self._state is not state:
@@ -159,23 +163,19 @@ class Conversation:
 
     def _receive_notices(self, texts: Iterable[str], received_at: datetime) -> list[Output]:
         """Read data frames; the encrypted ones are decrypted together, which is quicker."""
-        outputs: list[Output] = []
         frames = [self._read_frame(text) for text in texts]
-        self._decrypt(
-            [frame for frame in frames if isinstance(frame, DataFrame) and frame.encrypted]
-        )
+        if self._cipher is not None:
+            locked = [f for f in frames if isinstance(f, DataFrame) and f.encrypted]
+            plaintexts = self._cipher.decrypt_all([frame.body for frame in locked])
+            for notice, plaintext in zip(locked, plaintexts, strict=True):
+                notice.plaintext = plaintext
+        outputs: list[Output] = []
         for frame in frames:
             if isinstance(frame, DataFrame):
                 _read_notices(frame, received_at, outputs)
             else:
                 outputs.append(frame)
         return outputs
-
-    def _decrypt(self, frames: Sequence[DataFrame]) -> None:
-        if self._cipher is not None:
-            plaintexts = self._cipher.decrypt_all([frame.body for frame in frames])
-            for frame, plaintext in zip(frames, plaintexts, strict=True):
-                frame.plaintext = plaintext
 
     def _read_frame(self, text: str) -> DataFrame | Unreadable:
         try:
@@ -254,10 +254,6 @@ def _cipher_of(reply: Reply) -> NoticeCipher:
         f"subscribed ({reply.msg_cd or 'no code'}), but the key of the notices is missing; "
         "a new connection is needed to get one"
     )
-
-
-def _is_control(text: str) -> bool:
-    return text.startswith("{")
 
 
 def _ping(message: PingPong, text: str) -> Ping:

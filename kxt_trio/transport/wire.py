@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 
 import trio
 
@@ -31,6 +32,8 @@ class Wire(trio.abc.Stream):
         self._lane = lane
         self._head = b""
         self._surplus: bytes | bytearray = b""
+        self._socket = _readable_by_hand(stream)
+        self._is_drained = False
         self._hand_over, self._handed_over = trio.open_memory_channel[bytes](math.inf)
         self.last_received_at: float = trio.current_time()
         self.ended: trio.Event = trio.Event()
@@ -78,9 +81,14 @@ class Wire(trio.abc.Stream):
             surplus, self._surplus = self._surplus, b""
             return surplus
         try:
-            return await self._read(_RECEIVE_BYTES)
-        except Exception:  # noqa: BLE001  # the library, which reads next, meets it again
+            if self._is_drained and self._socket is not None:
+                data = self._note(await _wait_and_read(self._socket))
+            else:
+                data = await self._read(_RECEIVE_BYTES)
+        except Exception:  # noqa: BLE001  # the library, which reads next, finds the end
             return b""  # noqa: ASYNC910  # it has
+        self._is_drained = len(data) < _RECEIVE_BYTES
+        return data
 
     async def _read_head(self, max_bytes: int | None) -> bytes | bytearray:
         """Read the answer to the handshake, and not a byte of what follows it."""
@@ -103,6 +111,9 @@ class Wire(trio.abc.Stream):
         except trio.BrokenResourceError:
             self.ended.set()
             raise
+        return self._note(data)
+
+    def _note(self, data: bytes | bytearray) -> bytes | bytearray:
         if data:
             self.last_received_at = trio.current_time()
         else:
@@ -121,3 +132,23 @@ class Wire(trio.abc.Stream):
         """Close the stream below."""
         self.ended.set()
         await self._stream.aclose()
+
+
+def _readable_by_hand(stream: trio.abc.Stream) -> trio.socket.SocketType | None:
+    if isinstance(stream, trio.SocketStream) and os.name == "posix":
+        return stream.socket
+    return None
+
+
+async def _wait_and_read(sock: trio.socket.SocketType) -> bytes:
+    """Wait for bytes and return them, on the spot.
+
+    The stream's own way is to try first, in vain if the last read took all there was, and
+    to give others a turn once it has something.  Both are time in which a fill lies there.
+    """
+    while True:
+        await trio.lowlevel.wait_readable(sock)
+        try:
+            return os.read(sock.fileno(), _RECEIVE_BYTES)
+        except BlockingIOError:
+            continue

@@ -6,16 +6,13 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
-import trio
 from hypothesis import given
 from hypothesis import strategies as st
-from trio.testing import memory_stream_pair
 from wsproto import ConnectionType
 from wsproto.connection import Connection
 from wsproto.events import TextMessage
 
 from kxt_trio.transport.text_lane import TextLane
-from kxt_trio.transport.wire import Wire
 
 LIMIT = 300
 TEXT, BINARY, CLOSE, PING, PONG = 0x81, 0x82, 0x88, 0x89, 0x8A
@@ -134,85 +131,3 @@ def test_a_limit_below_the_short_length_holds() -> None:
     assert lane.feed(frame(TEXT, b"x" * 20)) == (["x" * 20], b"")
     long = frame(TEXT, b"x" * 21)
     assert lane.feed(long) == ([], long)
-
-
-# -- under the library --------------------------------------------------------------------
-
-HEAD = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"
-
-
-async def test_the_library_reads_the_answer_and_not_a_byte_more():
-    ours, theirs = memory_stream_pair()
-    wire = Wire(ours, TextLane(LIMIT))
-    await theirs.send_all(HEAD + frame(TEXT, b"at once"))
-    assert await wire.receive_some(4096) == HEAD
-    assert await wire.receive_texts() == ["at once"]
-
-
-@pytest.mark.parametrize("size", [1, 7, 60])
-async def test_an_answer_in_pieces(size: int):
-    ours, theirs = memory_stream_pair()
-    wire = Wire(ours, TextLane(LIMIT))
-    await theirs.send_all(HEAD + frame(TEXT, b"behind it"))
-    head = b""
-    while len(head) < len(HEAD):
-        head += await wire.receive_some(size)
-    assert head == HEAD
-    assert await wire.receive_texts() == ["behind it"]
-
-
-async def test_a_refusal_is_read_by_the_library_alone():
-    ours, theirs = memory_stream_pair()
-    wire = Wire(ours, TextLane(LIMIT))
-    refusal = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nbusy"
-    await theirs.send_all(refusal)
-    assert await wire.receive_some(4096) == refusal
-    await theirs.send_all(frame(TEXT, b"none of ours"))
-    assert await wire.receive_some(4096) == frame(TEXT, b"none of ours")
-    assert await wire.receive_texts() == []
-
-
-async def test_a_cancel_takes_nothing(autojump_clock: trio.testing.MockClock):
-    ours, theirs = memory_stream_pair()
-    wire = Wire(ours, TextLane(LIMIT))
-    await theirs.send_all(HEAD + frame(TEXT, b"one"))
-    await wire.receive_some(4096)
-    with trio.CancelScope() as scope:
-        scope.cancel()
-        await wire.receive_texts()
-    assert scope.cancelled_caught
-    assert await wire.receive_texts() == ["one"]
-    await theirs.send_all(frame(TEXT, b"two")[:3])
-    with trio.move_on_after(1) as patience:
-        await wire.receive_texts()
-    assert patience.cancelled_caught
-    await theirs.send_all(frame(TEXT, b"two")[3:])
-    assert await wire.receive_texts() == ["two"]
-
-
-async def test_half_a_frame_at_the_end_of_the_lane_is_the_librarys():
-    ours, theirs = memory_stream_pair()
-    wire = Wire(ours, TextLane(LIMIT))
-    half, rest = frame(TEXT, b"in two")[:4], frame(TEXT, b"in two")[4:]
-    await theirs.send_all(HEAD + frame(TEXT, b"one") + half)
-    await wire.receive_some(4096)
-    assert await wire.receive_texts() == ["one"]
-    wire.end_lane()
-    wire.end_lane()
-    assert await wire.receive_texts() == []
-    await theirs.send_all(rest)
-    assert await wire.receive_some(4096) == half
-    assert await wire.receive_some(4096) == rest
-
-
-async def test_an_answer_without_the_end_of_its_head_is_the_librarys_for_good():
-    """Its lines end otherwise than HTTP has it; a library may be lenient there."""
-    ours, theirs = memory_stream_pair()
-    wire = Wire(ours, TextLane(LIMIT))
-    head = HEAD.replace(b"\r\n", b"\n")
-    await theirs.send_all(head)
-    assert await wire.receive_some(4096) == head
-    wire.end_lane()
-    await theirs.send_all(frame(TEXT, b"one"))
-    assert await wire.receive_some(4096) == frame(TEXT, b"one")
-    assert await wire.receive_texts() == []
