@@ -134,7 +134,7 @@ class Inline:
         """See :class:`Offload`."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Job(Generic[_T]):
     """A function whose result somebody waits for."""
 

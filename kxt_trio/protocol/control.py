@@ -117,28 +117,28 @@ def _sent_at(text: str | None) -> datetime | None:
         return None
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class _Header:
     tr_id: str | None = None
-    tr_key: str | None = attrs.field(default=None, repr=False)
+    tr_key: str | None = None
     datetime: str | None = None
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class _Body:
     rt_cd: str
     msg_cd: str | None = None
     msg1: str | None = None
-    output: Any = attrs.field(default=None, repr=False)
+    output: Any = None
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class _Keys:
-    key: str | None = attrs.field(default=None, repr=False)
-    iv: str | None = attrs.field(default=None, repr=False)
+    key: str | None = None
+    iv: str | None = None
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class _Message:
     header: _Header = attrs.field(factory=_Header)
-    body: Any = attrs.field(default=None, repr=False)
+    body: Any = None

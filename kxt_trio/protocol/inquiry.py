@@ -231,10 +231,10 @@ def _is_list(value: object) -> TypeGuard[list[object]]:
     return isinstance(value, list)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class _Answer(RestAnswer):
     rt_cd: str | None = None
-    output1: Any = attrs.field(default=None, repr=False)
-    output2: Any = attrs.field(default=None, repr=False)
-    ctx_area_fk100: str | None = attrs.field(default=None, repr=False)
-    ctx_area_nk100: str | None = attrs.field(default=None, repr=False)
+    output1: Any = None
+    output2: Any = None
+    ctx_area_fk100: str | None = None
+    ctx_area_nk100: str | None = None

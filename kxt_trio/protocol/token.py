@@ -82,9 +82,9 @@ def read_token(status: int, headers: Mapping[str, str], body: bytes) -> Token:
     raise refusal_error(status, answer, "access token", client_error_is_keys=True)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class _Answer(RestAnswer):
-    access_token: str | None = attrs.field(default=None, repr=False)
+    access_token: str | None = None
     access_token_token_expired: str | None = None
     expires_in: str | None = None
 

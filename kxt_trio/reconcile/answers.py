@@ -27,7 +27,7 @@ _JOINED = 20
 _GLANCES = 15
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Answers:
     """Holds each answer until it is ripe, then settles every order and day it tells of.
 

@@ -23,7 +23,7 @@ _ALWAYS = float("-inf")
 _REACH = timedelta(days=90)
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Book:
     """The days of one account.
 

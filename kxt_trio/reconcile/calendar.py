@@ -14,7 +14,7 @@ __all__ = ["Calendar"]
 _DAY = 86_400.0
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Calendar:
     """Keeps the wall time that goes with the monotonic one.
 

@@ -17,7 +17,7 @@ _PATIENCE_FIRST, _PATIENCE_MOST, _DOUBLINGS = 60.0, 3_600.0, 6
 _TRIES = 3
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Day:
     """The orders of one trade date.
 

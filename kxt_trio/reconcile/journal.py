@@ -59,7 +59,7 @@ class Recordable(Protocol):
         ...
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Job:
     """What one caller wants written; ``rows`` once it is."""
 
@@ -98,7 +98,7 @@ async def open_journal(
         await journal.aclose()  # noqa: ASYNC102  # shielded and bounded
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Opening:
     """Opens the file, in a thread that may be left to itself over it."""
 

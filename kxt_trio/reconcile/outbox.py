@@ -34,7 +34,7 @@ _MOST = 256
 _REACH = timedelta(days=90)
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Parcel:
     """What is to be recorded and what is to be delivered then; either may be missing.
 

@@ -16,7 +16,7 @@ __all__ = ["Pauses"]
 _LATER = 0.01
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Pauses:
     """Watches for the moment at which an answer can tell.
 

@@ -24,7 +24,7 @@ _SPAN = 0.25
 _MOST = 256
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Span:
     """Notices that came close together: from when, until when, their shares, their won."""
 
@@ -34,7 +34,7 @@ class _Span:
     amount: Amount
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Recent:
     """The notices counted since the last agreement, or the latest of them.
 

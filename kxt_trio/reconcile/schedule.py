@@ -20,7 +20,7 @@ _WIDENING = 1.5
 _COURTESY = 4
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Schedule:
     """The pace of the questions.
 

@@ -51,7 +51,7 @@ class LedgerStatistics:
     worst_lag: float
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Counters:
     """What has been counted since the program began."""
 

@@ -17,7 +17,7 @@ from .totals import Totals
 __all__ = ["Tally", "share_out"]
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Tally:
     """One order: all that was counted of it, and how far that can be trusted.
 

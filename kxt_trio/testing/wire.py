@@ -30,7 +30,7 @@ def memory_wire() -> tuple[trio.abc.Stream, BrokerEnd]:
     return _MemoryEnd(back, there), _MemoryEnd(there, back)
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Pipe:
     """One direction."""
 

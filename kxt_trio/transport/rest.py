@@ -186,7 +186,7 @@ class RestClient:
         return _Call(response, asked_at, trio.current_time())
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class _Call:
     response: httpx.Response
     asked_at: float

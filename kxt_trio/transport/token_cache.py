@@ -264,8 +264,8 @@ def _moment(text: str | None) -> datetime | None:
     return moment
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class _Kept:
-    access_token: str | None = attrs.field(default=None, repr=False)
+    access_token: str | None = None
     expires_at: str | None = None
     asked_at: str | None = None

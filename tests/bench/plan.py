@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import time
 from collections import defaultdict
@@ -34,6 +35,10 @@ MEASUREMENTS = (
 )
 
 
+#: What takes long is in no more rounds than these.
+_ROUNDS = {"growth": 3, "endurance": 1}
+
+
 @dataclass(frozen=True)
 class Sizes:
     """How much of everything; small ones for a try."""
@@ -45,7 +50,6 @@ class Sizes:
     work_us: float = 100.0
     streams: tuple[int, ...] = (4, 16)
     growth: int = 10
-    growth_rounds: int = 1
     endurance: int = 1_000_000
     endurance_cycles: int = 2500  # every fill is of one of eight orders
     endurance_rate: int = 40_000  # that the notices tell of, about what is received
@@ -73,7 +77,7 @@ class Bench:
         """Measure everything once; who begins changes from round to round."""
         for name in self.wanted:
             takes_part = _TAKES_PART.get(name, _everybody)
-            if name in ("growth", "endurance") and number >= self.sizes.growth_rounds:
+            if number >= _ROUNDS.get(name, math.inf):
                 continue
             for person in self._turn(number):
                 if takes_part(person):
