@@ -63,7 +63,7 @@ class JournaledOutlet(Outlet[tuple[int, FillEvent]]):
         if not self.covers(event):
             return
         self.last_row = row
-        self._count()
+        self.received += 1
         if not self.overflowed:
             try:
                 self.send.send_nowait((row, event))

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 import trio
 
+from .account_filter import AccountFilter
 from .errors import KXTError, KXTSlowConsumerError, KXTUnsupportedError
 from .models import (
     AccountSummary,
@@ -55,7 +56,8 @@ class Outlet(ABC, Generic[_Event]):
         #: Whether the consumer has been told of the failure.
         self.told: bool = False
         self.closed: bool = False
-        self._known: AccountSummary | None = account
+        #: Whether an event is of the account that is listened to.
+        self.covers: Callable[[Offered], bool] = AccountFilter(account).covers
         self.send: trio.MemorySendChannel[_Event]
         self.buffer: trio.MemoryReceiveChannel[_Event]
         self.send, self.buffer = trio.open_memory_channel[_Event](buffer_size)
@@ -66,16 +68,6 @@ class Outlet(ABC, Generic[_Event]):
 
         A full buffer fails the stream: dropping an event silently is no choice.
         """
-
-    def covers(self, event: Offered) -> bool:
-        """Whether the event is of the account that is listened to."""
-        whose = event.account
-        if self.account is None or whose is self._known:
-            return True
-        if whose is None or not self.account.covers(whose):
-            return False
-        self._known = whose  # the same object comes with nearly every event
-        return True
 
     def _put(self, event: _Event) -> None:
         if self.closed:
@@ -91,10 +83,7 @@ class Outlet(ABC, Generic[_Event]):
                 )
             )
         else:
-            self._count()
-
-    def _count(self) -> None:
-        self.received += 1
+            self.received += 1
 
     def fail(self, error: KXTError) -> None:
         """End the stream with an error, told after the buffered events."""

@@ -21,6 +21,7 @@ VAGUE_NAMES = {"common", "helper", "helpers", "misc", "util", "utils"}
 LAYERS = (
     "errors",
     "models",
+    "account_filter",
     "settings",
     "protocol",
     "file_lock",
@@ -46,6 +47,7 @@ LAYERS = (
 SANS_IO = (
     "errors",
     "models",
+    "account_filter",
     "settings",
     "protocol",
     *(

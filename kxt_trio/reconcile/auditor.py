@@ -19,6 +19,7 @@ from typing import TypeAlias
 
 import trio
 
+from kxt_trio.account_filter import AccountFilter
 from kxt_trio.errors import KXTError
 from kxt_trio.models import FillEvent, OrderLifecycleEvent
 from kxt_trio.transport.inquiries import DailyOrders
@@ -93,13 +94,17 @@ class Auditor:
         self._now = now
         self._delivery = delivery
         self._clock = BrokerClock()
+        #: Whether an event is of the account that is audited.
+        self.covers: Callable[[FillEvent | OrderLifecycleEvent], bool] = AccountFilter(
+            translation.account
+        ).covers
         self._question: Watched[NeedSnapshot | None] = Watched(None)
         self._deadline: Watched[float] = Watched(float("inf"))
         self.verified: Watched[bool] = Watched(False)
         self._seems_verified = False
         self._verdicts = 0
         self._link = 0
-        self._arrived = (-math.inf, 0.0)
+        self._arrived_at, self._arrived_wall = -math.inf, 0.0
 
     async def load(self) -> None:
         """Go on from what was recorded; before anything else."""
@@ -107,16 +112,12 @@ class Auditor:
 
     # What the session tells
 
-    def covers(self, event: FillEvent | OrderLifecycleEvent) -> bool:
-        """Whether the event is of the account that is audited."""
-        return event.account is not None and self._translation.account.covers(event.account)
-
     def take(self, event: FillEvent | OrderLifecycleEvent, at: float) -> None:
         """Count an event that came ``at``; it comes out again, when it is due, numbered."""
         if isinstance(event, FillEvent):
-            if at != self._arrived[0]:  # one moment for all that came together
-                self._arrived = (at, self._wall(at))
-            self._tell(self._translation.notice(event, *self._arrived))
+            if at != self._arrived_at:  # one moment for all that came together
+                self._arrived_at, self._arrived_wall = at, self._wall(at)
+            self._tell(self._translation.notice(event, at, self._arrived_wall))
             return
         seen = self._translation.order_seen(event, at)
         if seen is not None:

@@ -83,13 +83,13 @@ class OrderKey:
     account: str
     trade_date: date
     number: str = attrs.field(converter=_normalised)
-    #: It is part of every fill's id.
-    _text: str = attrs.field(
+    #: As it stands in every fill's id.
+    text: str = attrs.field(
         init=False, eq=False, repr=False, default=attrs.Factory(_written, takes_self=True)
     )
 
     def __str__(self) -> str:
-        return self._text
+        return self.text
 
 
 @attrs.define

@@ -36,7 +36,7 @@ __all__ = [
 
 def _interval_id(order: OrderKey, start: int, end: int, revision: int) -> str:
     suffix = f".r{revision}" if revision else ""
-    return f"{order}.{start}-{end}{suffix}"
+    return f"{order.text}.{start}-{end}{suffix}"
 
 
 @attrs.define(kw_only=True)

@@ -78,7 +78,7 @@ async def prepare_auditor(
                 replay=reconciliation.replay,
             )
         ),
-        Translation(environment, account, tag),
+        Translation(environment.value, account, tag),
         ask=ask,
         now=network.now,
         delivery=delivery,

@@ -28,7 +28,6 @@ from kxt_trio.models import (
 )
 from kxt_trio.models.values import PROVIDER
 from kxt_trio.protocol.order_row import OrderRow
-from kxt_trio.settings import Environment
 from kxt_trio.transport.rest import TimedPage
 
 from .facts import Amount, Notice, OrderKey, OrderSeen, Page, SnapshotRow
@@ -42,12 +41,12 @@ class Translation:
     """Speaks for one account.
 
     Args:
-        environment: Real or paper trading.
+        environment: Real or paper trading, as order keys say it.
         account: The account.
         tag: What stands for its number in order keys.
     """
 
-    environment: Environment
+    environment: str
     account: AccountSummary
     tag: str
 
@@ -111,7 +110,7 @@ class Translation:
         )
 
     def _key(self, order_id: str, day: date) -> OrderKey:
-        return _order_key(self.environment.value, self.tag, day, order_id)
+        return _order_key(self.environment, self.tag, day, order_id)
 
     # Findings to events
 
