@@ -27,7 +27,7 @@ __all__ = [
     "InquiryRequest",
     "InquirySums",
     "PageKey",
-    "read_page",
+    "PageReader",
 ]
 
 INQUIRY_PATH = "/uapi/domestic-stock/v1/trading/inquire-daily-ccld"
@@ -175,8 +175,8 @@ class InquiryPage:
         return not self.tr_cont and not self.key.nk.strip()
 
 
-def read_page(status: int, headers: Mapping[str, str], body: bytes) -> InquiryPage:
-    """Read an answer.
+class PageReader:
+    """Reads an answer, so many rows at a time: a page can have a hundred.
 
     A row that cannot be read costs the others nothing: it is counted in
     :attr:`InquiryPage.faults`.  One that names no order and has no fills is left out.
@@ -192,29 +192,44 @@ def read_page(status: int, headers: Mapping[str, str], body: bytes) -> InquiryPa
             :func:`.is_rate_limited` tell the two that a caller can do something about.
         KXTProtocolError: success, but no list of orders.
     """
-    answer = read_answer(status, body, _Answer, "inquiry")
-    if status != OK or answer.rt_cd != "0":
-        if status == OK and answer.rt_cd is None and answer.code is None:
-            raise KXTProtocolError("inquiry: HTTP 200 without an rt_cd")
-        raise refusal_error(status, answer, "order inquiry")
-    if not _is_list(answer.output1):
-        raise KXTProtocolError("inquiry: output1 is not a list")
-    rows: list[OrderRow] = []
-    faults: list[str] = []
-    for number, value in enumerate(answer.output1):
-        try:
-            rows.append(read_order_row(value, f"inquiry row {number}"))
-        except KXTProtocolError as exc:
-            if not is_blank_row(value):
-                faults.append(str(exc))
-    return InquiryPage(
-        rows=tuple(rows),
-        faults=tuple(faults),
-        tr_cont=headers.get("tr_cont", "").strip(),
-        key=PageKey(answer.ctx_area_fk100 or "", answer.ctx_area_nk100 or ""),
-        said_at=broker_time(headers),
-        sums=_sums(answer.output2),
-    )
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        answer = read_answer(status, body, _Answer, "inquiry")
+        if status != OK or answer.rt_cd != "0":
+            if status == OK and answer.rt_cd is None and answer.code is None:
+                raise KXTProtocolError("inquiry: HTTP 200 without an rt_cd")
+            raise refusal_error(status, answer, "order inquiry")
+        if not _is_list(answer.output1):
+            raise KXTProtocolError("inquiry: output1 is not a list")
+        self._answer = answer
+        self._headers = headers
+        self._values = answer.output1
+        self._at = 0
+        self._rows: list[OrderRow] = []
+        self._faults: list[str] = []
+
+    def read_rows(self, most: int) -> bool:
+        """Read so many rows; say whether there are more."""
+        start, self._at = self._at, self._at + most
+        for number, value in enumerate(self._values[start : self._at], start):
+            try:
+                self._rows.append(read_order_row(value, f"inquiry row {number}"))
+            except KXTProtocolError as exc:
+                if not is_blank_row(value):
+                    self._faults.append(str(exc))
+        return self._at < len(self._values)
+
+    def page(self) -> InquiryPage:
+        """Return the page with the rows that were read."""
+        answer = self._answer
+        return InquiryPage(
+            rows=tuple(self._rows),
+            faults=tuple(self._faults),
+            tr_cont=self._headers.get("tr_cont", "").strip(),
+            key=PageKey(answer.ctx_area_fk100 or "", answer.ctx_area_nk100 or ""),
+            said_at=broker_time(self._headers),
+            sums=_sums(answer.output2),
+        )
 
 
 def _sums(value: object) -> InquirySums:

@@ -45,6 +45,8 @@ class Stage:
 
     def measure(self, contestant: Contestant, spec: dict[str, Any]) -> dict[str, Any]:
         """Run a client against a broker of its own; return what both saw."""
+        if hasattr(os, "sync"):
+            os.sync()  # what the run before wrote is not to be waited for in this one
         ordered = {"layout": contestant.layout, "cpu": self.cpus[0], "lead": self.lead}
         spec = {**contestant.settings, **spec}
         with self._scratch() as scratch, self._broker({**spec, **ordered}) as broker:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -15,7 +16,7 @@ from kxt_trio.errors import (
     KXTValidationError,
 )
 from kxt_trio.models import KST, AccountSummary, Side, Venue
-from kxt_trio.protocol.inquiry import InquiryRequest, PageKey, read_page
+from kxt_trio.protocol.inquiry import InquiryPage, InquiryRequest, PageKey, PageReader
 from kxt_trio.protocol.order_row import order_number, read_order_row
 from kxt_trio.protocol.rest_answers import is_rate_limited, is_token_refused
 from kxt_trio.settings import Environment
@@ -49,6 +50,13 @@ def request(**given_) -> InquiryRequest:
 
 def body(*rows: object, **fields: object) -> bytes:
     return json.dumps({"rt_cd": "0", "msg_cd": "KIOK0510", "output1": rows, **fields}).encode()
+
+
+def read_page(status: int, headers: Mapping[str, str], content: bytes) -> InquiryPage:
+    reader = PageReader(status, headers, content)
+    while reader.read_rows(2):
+        pass
+    return reader.page()
 
 
 def row(**changes: object):
@@ -227,6 +235,17 @@ def test_a_page_without_a_word_of_what_follows() -> None:
     assert read_page(200, {}, body(ROW, ctx_area_nk100="   ")).ends_in_silence
     assert not read_page(200, {}, body(ROW, ctx_area_nk100="17")).ends_in_silence
     assert not read_page(200, {"tr_cont": "D"}, body(ROW)).ends_in_silence
+
+
+def test_a_page_is_read_so_many_rows_at_a_time() -> None:
+    numbers = [f"{number:010d}" for number in range(1, 8)]
+    rows = [{**ROW, "odno": number} for number in numbers]
+    reader = PageReader(200, {"tr_cont": "D"}, body(*rows))
+    assert [reader.read_rows(3) for _ in range(3)] == [True, True, False]
+    assert [read.order_id for read in reader.page().rows] == numbers
+    reader = PageReader(200, {}, body(*rows[:3]))
+    assert not reader.read_rows(3)
+    assert not PageReader(200, {}, body()).read_rows(3)
 
 
 def test_a_bad_row_costs_the_others_nothing() -> None:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from kxt_trio.errors import KXTAPIError
-from kxt_trio.protocol.inquiry import read_page
+from kxt_trio.protocol.inquiry import PageReader
 from kxt_trio.transport.inquiries import DailyOrders
 from kxt_trio.transport.rest import TimedPage
 
@@ -27,7 +27,9 @@ def page(*rows, tr_cont="D", nk="", filled=None, ordered=None) -> TimedPage:
         "output2": {"tot_ccld_qty": filled, "tot_ord_qty": ordered},
         "ctx_area_nk100": nk,
     }
-    return TimedPage(read_page(200, {"tr_cont": tr_cont}, json.dumps(body).encode()), 1, 2)
+    reader = PageReader(200, {"tr_cont": tr_cont}, json.dumps(body).encode())
+    reader.read_rows(len(rows))
+    return TimedPage(reader.page(), 1, 2)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import json
 import socket
 import traceback
 from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
 
@@ -21,7 +22,10 @@ from kxt_trio.errors import (
     KXTProtocolError,
     KXTTimeoutError,
 )
-from kxt_trio.settings import Credentials
+from kxt_trio.models import AccountSummary
+from kxt_trio.protocol.inquiry import InquiryRequest
+from kxt_trio.protocol.token import Token
+from kxt_trio.settings import Credentials, Environment
 from kxt_trio.transport.rest import HttpRequest, HttpResponse, open_rest_client, respond_with
 
 KEY, SECRET, APPROVAL = "PSkey0key0", "c2VjcmV0c2VjcmV0", "1f0e-approval-key"
@@ -162,6 +166,39 @@ async def test_a_cancelled_call_is_over(autojump_clock):
         await issue(respond_with(respond))
     assert scope.cancelled_caught
     assert trio.current_time() == 3
+
+
+async def test_a_long_page_holds_up_nobody():
+    """Others have a turn after every few rows: a fill may be waiting."""
+    row = {"ord_dt": "20261120", "odno": "17", "tot_ccld_qty": "4", "tot_ccld_amt": "400"}
+    question = InquiryRequest(
+        account=AccountSummary("12345678", "01"),
+        first=date(2026, 11, 20),
+        last=date(2026, 11, 20),
+        environment=Environment.REAL,
+    )
+
+    async def turns_of_others(rows: int) -> int:
+        turns = 0
+
+        async def take_turns() -> None:
+            nonlocal turns
+            while True:
+                await trio.lowlevel.checkpoint()
+                turns += 1
+
+        answer = answering(200, {"rt_cd": "0", "output1": [row] * rows})
+        async with open_rest_client(CREDENTIALS, URL, transport=answer, timeout=5) as client:
+            token = Token("token", datetime.max.replace(tzinfo=UTC))
+            await client.ask_daily_orders(question, token)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(take_turns)
+                timed = await client.ask_daily_orders(question, token)
+                nursery.cancel_scope.cancel()
+        assert len(timed.page.rows) == rows
+        return turns
+
+    assert await turns_of_others(100) >= await turns_of_others(1) + 9
 
 
 # -- faults of the network --------------------------------------------------------------
