@@ -46,6 +46,6 @@ def read_approval(status: int, body: bytes) -> str:
     raise refusal_error(status, answer, "approval key", client_error_is_keys=True)
 
 
-@attrs.frozen(eq=False, repr=False)
+@attrs.frozen(repr=False)
 class _Answer(RestAnswer):
     approval_key: str | None = None

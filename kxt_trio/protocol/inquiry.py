@@ -220,7 +220,8 @@ class PageReader:
         return self._at < len(self._values)
 
     def page(self) -> InquiryPage:
-        """Return the page with the rows that were read."""
+        """Return the page, all its rows read."""
+        assert self._at >= len(self._values)
         answer = self._answer
         return InquiryPage(
             rows=tuple(self._rows),
@@ -246,7 +247,7 @@ def _is_list(value: object) -> TypeGuard[list[object]]:
     return isinstance(value, list)
 
 
-@attrs.frozen(eq=False, repr=False)
+@attrs.frozen(repr=False)
 class _Answer(RestAnswer):
     rt_cd: str | None = None
     output1: Any = None

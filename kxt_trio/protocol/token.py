@@ -82,7 +82,7 @@ def read_token(status: int, headers: Mapping[str, str], body: bytes) -> Token:
     raise refusal_error(status, answer, "access token", client_error_is_keys=True)
 
 
-@attrs.frozen(eq=False, repr=False)
+@attrs.frozen(repr=False)
 class _Answer(RestAnswer):
     access_token: str | None = None
     access_token_token_expired: str | None = None

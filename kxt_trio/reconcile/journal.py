@@ -136,6 +136,7 @@ class Journal:
         self._unsaved: dict[str, int] = {}
         self._acknowledged = trio.Event()
         self._written = trio.Event()
+        self._written_at = -float("inf")
         self._accounts: dict[str, str] = {}
         self._failure: KXTJournalError | None = None
         self._is_closed = False
@@ -217,17 +218,19 @@ class Journal:
             await self.save_cursors()
 
     async def keep_log_short(self) -> None:
-        """Empty the file's log in pauses, so that no fill has to wait for that; never returns.
+        """Empty the file's log in pauses; never returns.
 
-        It takes a few milliseconds, and SQLite would do it in the midst of a commit.
+        It takes a few milliseconds.  A fill hardly ever has to wait for that then; SQLite by
+        itself would do it in the midst of a commit.
         """
         while True:
             await self._written.wait()
+            while trio.current_time() < self._written_at + _PAUSE:  # noqa: ASYNC110  # or later
+                await trio.sleep_until(self._written_at + _PAUSE)
             self._written = trio.Event()
-            with trio.move_on_after(_PAUSE):
-                await self._written.wait()
-                continue
             async with self._turn:
+                if self._is_closed:
+                    return
                 try:
                     await _run(self._writes, self._file.empty_log)
                 except KXTJournalError as exc:
@@ -390,6 +393,7 @@ class Journal:
             self._unsaved = {**unsaved, **self._unsaved}
             raise
         self._failure = None
+        self._written_at = trio.current_time()
         self._written.set()
         for job in jobs:
             job.rows = tuple(range(row, row + len(job.values)))

@@ -2,8 +2,8 @@
 
 An order can have thousands of fills in a second.  What is kept of them does not grow with
 their number but with the time they take: all that came within a quarter of a second is
-one span.  Nothing but an answer whose question falls into a span misses the detail, and
-that one proves nothing then.
+one span.  Of a moment within a span nothing is said: an answer that would have to know
+proves nothing then, and a later one does.
 """
 
 from __future__ import annotations

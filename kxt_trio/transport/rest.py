@@ -173,7 +173,7 @@ class RestClient:
             if is_rate_limited(exc):
                 self._pacer.slow_down()
             raise
-        while reader.read_rows(_ROWS):
+        while reader.read_rows(_ROWS):  # noqa: ASYNC110  # it waits for nothing
             await trio.lowlevel.checkpoint()  # a fill may have come
         return TimedPage(reader.page(), call.asked_at, call.answered_at)
 

@@ -147,6 +147,8 @@ async def _wait_and_read(sock: trio.socket.SocketType) -> bytes:
     to give others a turn once it has something.  Both are time in which a fill lies there.
     """
     while True:
+        if sock.fileno() < 0:
+            raise trio.ClosedResourceError
         await trio.lowlevel.wait_readable(sock)
         try:
             return os.read(sock.fileno(), _RECEIVE_BYTES)

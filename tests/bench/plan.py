@@ -51,7 +51,7 @@ class Sizes:
     streams: tuple[int, ...] = (4, 16)
     growth: int = 10
     endurance: int = 1_000_000
-    endurance_cycles: int = 2500  # every fill is of one of eight orders
+    endurance_cycles: int = 2500  # nearly all are of the same eight orders
     endurance_rate: int = 40_000  # that the notices tell of, about what is received
     imports: int = 3
 

@@ -23,9 +23,10 @@ from kxt_trio.errors import (
     KXTTimeoutError,
 )
 from kxt_trio.models import AccountSummary
-from kxt_trio.protocol.inquiry import InquiryRequest
+from kxt_trio.protocol.inquiry import InquiryRequest, PageReader
 from kxt_trio.protocol.token import Token
 from kxt_trio.settings import Credentials, Environment
+from kxt_trio.transport import rest
 from kxt_trio.transport.rest import HttpRequest, HttpResponse, open_rest_client, respond_with
 
 KEY, SECRET, APPROVAL = "PSkey0key0", "c2VjcmV0c2VjcmV0", "1f0e-approval-key"
@@ -168,7 +169,7 @@ async def test_a_cancelled_call_is_over(autojump_clock):
     assert trio.current_time() == 3
 
 
-async def test_a_long_page_holds_up_nobody():
+async def test_a_long_page_holds_up_nobody(monkeypatch):
     """Others have a turn after every few rows: a fill may be waiting."""
     row = {"ord_dt": "20261120", "odno": "17", "tot_ccld_qty": "4", "tot_ccld_amt": "400"}
     question = InquiryRequest(
@@ -177,28 +178,30 @@ async def test_a_long_page_holds_up_nobody():
         last=date(2026, 11, 20),
         environment=Environment.REAL,
     )
+    token = Token("token", datetime.max.replace(tzinfo=UTC))
+    turns, turns_at_read = 0, []
 
-    async def turns_of_others(rows: int) -> int:
-        turns = 0
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await trio.lowlevel.checkpoint()
 
-        async def take_turns() -> None:
-            nonlocal turns
-            while True:
-                await trio.lowlevel.checkpoint()
-                turns += 1
+    class Noting(PageReader):
+        def read_rows(self, most: int) -> bool:
+            turns_at_read.append(turns)
+            return super().read_rows(most)
 
-        answer = answering(200, {"rt_cd": "0", "output1": [row] * rows})
-        async with open_rest_client(CREDENTIALS, URL, transport=answer, timeout=5) as client:
-            token = Token("token", datetime.max.replace(tzinfo=UTC))
-            await client.ask_daily_orders(question, token)
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(take_turns)
-                timed = await client.ask_daily_orders(question, token)
-                nursery.cancel_scope.cancel()
-        assert len(timed.page.rows) == rows
-        return turns
-
-    assert await turns_of_others(100) >= await turns_of_others(1) + 9
+    monkeypatch.setattr(rest, "PageReader", Noting)
+    transport = answering(200, {"rt_cd": "0", "output1": [row] * 100})
+    async with open_rest_client(CREDENTIALS, URL, transport=transport, timeout=5) as client:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(take_turns)
+            timed = await client.ask_daily_orders(question, token)
+            nursery.cancel_scope.cancel()
+    assert len(timed.page.rows) == 100
+    assert len(turns_at_read) == 10
+    assert turns_at_read[-1] - turns_at_read[0] >= 8  # one each time, but for who is first
 
 
 # -- faults of the network --------------------------------------------------------------

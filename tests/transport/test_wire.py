@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import pytest
 import trio
-from trio.testing import memory_stream_pair
+from trio.testing import memory_stream_pair, wait_all_tasks_blocked
 
 from kxt_trio.transport.text_lane import TextLane
 from kxt_trio.transport.wire import Wire
@@ -181,3 +181,35 @@ async def test_a_reset_is_an_end_for_the_library():
             assert await wire.receive_texts() == []
             assert await wire.receive_some(4096) == b""  # a system tells of it once
         assert wire.ended.is_set()
+
+
+async def test_a_closed_socket_is_an_end():
+    ours, theirs = await sockets()
+    wire = Wire(ours, TextLane(LIMIT))
+    async with theirs:
+        await theirs.send_all(HEAD)
+        await wire.receive_some(4096)
+        await theirs.send_all(frame(TEXT, b"one"))
+        assert await wire.receive_texts() == ["one"]
+        waiting = trio.lowlevel.current_statistics().io_statistics.tasks_waiting_read
+        await wire.aclose()
+        assert await wire.receive_texts() == []
+        assert trio.lowlevel.current_statistics().io_statistics.tasks_waiting_read == waiting
+
+
+async def test_a_socket_closed_by_another_task_wakes_who_waits():
+    ours, theirs = await sockets()
+    wire = Wire(ours, TextLane(LIMIT))
+    async with theirs, trio.open_nursery() as nursery:
+        await theirs.send_all(HEAD)
+        await wire.receive_some(4096)
+        await theirs.send_all(frame(TEXT, b"one"))
+        assert await wire.receive_texts() == ["one"]
+
+        async def close() -> None:
+            await wait_all_tasks_blocked()
+            await wire.aclose()
+
+        nursery.start_soon(close)
+        with trio.fail_after(5):
+            assert await wire.receive_texts() == []
