@@ -78,11 +78,12 @@ class InThread:
         await trio.lowlevel.checkpoint_if_cancelled()
         job = _Job(function, trio.lowlevel.current_trio_token())
         self._give(job)
-        with trio.fail_after(self._bound):
-            with trio.move_on_after(_PATIENCE):
-                await job.returned.wait()
-            while not job.returned.is_set():
-                await self._help()
+        with trio.move_on_after(_PATIENCE):
+            await job.returned.wait()
+        if not job.returned.is_set():
+            with trio.fail_after(self._bound - _PATIENCE):
+                while not job.returned.is_set():
+                    await self._help()
         return job.result()
 
     async def _help(self) -> None:

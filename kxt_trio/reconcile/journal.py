@@ -134,6 +134,7 @@ class Journal:
         self._give_up_at = float("inf")
         self._cursors = cursors
         self._unsaved: dict[str, int] = {}
+        self._unsaved_since = -float("inf")
         self._acknowledged = trio.Event()
         self._written = trio.Event()
         self._written_at = -float("inf")
@@ -183,6 +184,8 @@ class Journal:
         if row > self.last_row:
             raise KXTValidationError(f"row {row} is not recorded and cannot be acknowledged")
         if row > self._cursors.get(consumer, -1):
+            if not self._unsaved:
+                self._unsaved_since = trio.current_time()
             self._cursors[consumer] = self._unsaved[consumer] = row
             self._acknowledged.set()
 
@@ -213,7 +216,7 @@ class Journal:
         """Write what was acknowledged when no records come to write it with; never returns."""
         while True:
             await self._acknowledged.wait()
-            await trio.sleep(_ACKNOWLEDGE_WITHIN)
+            await _sleep_past(lambda: self._unsaved_since + _ACKNOWLEDGE_WITHIN)
             self._acknowledged = trio.Event()
             await self.save_cursors()
 
@@ -225,8 +228,7 @@ class Journal:
         """
         while True:
             await self._written.wait()
-            while trio.current_time() < self._written_at + _PAUSE:  # noqa: ASYNC110  # or later
-                await trio.sleep_until(self._written_at + _PAUSE)
+            await _sleep_past(lambda: self._written_at + _PAUSE)
             self._written = trio.Event()
             async with self._turn:
                 if self._is_closed:
@@ -415,3 +417,10 @@ async def _run(offload: Offload, function: Callable[[], _T]) -> _T:
         return await offload.run(function)
     except trio.TooSlowError as exc:
         raise KXTJournalError("journal: the disk does not answer") from exc
+
+
+async def _sleep_past(moment: Callable[[], float]) -> None:
+    """Sleep until a moment that may be put off meanwhile."""
+    await trio.lowlevel.checkpoint()
+    while trio.current_time() < (until := moment()):  # noqa: ASYNC110  # nothing tells of it
+        await trio.sleep_until(until)

@@ -241,3 +241,32 @@ async def test_an_acknowledgement_whose_write_was_cancelled_is_written_at_the_en
             await journal.save_cursors()
     async with open_journal(path, offload=Inline) as journal:
         assert journal.cursor("desk") == row
+
+
+async def test_acknowledgements_cost_no_write_while_records_come(
+    path, autojump_clock, monkeypatch
+):
+    written: list[tuple[int, int, float]] = []
+    write = journal_file.JournalFile.write
+
+    def note(self, records, cursors):
+        written.append((len(records), len(cursors), trio.current_time()))
+        return write(self, records, cursors)
+
+    monkeypatch.setattr(journal_file.JournalFile, "write", note)
+    async with open_journal(path, offload=Inline) as journal, trio.open_nursery() as nursery:
+        nursery.start_soon(journal.keep_cursors)
+        for number in range(50):
+            [row] = await journal.append([fill(number)])
+            await trio.sleep(0.005)
+            journal.acknowledge("desk", row)
+            await trio.sleep(0.02)
+        assert [(records, cursors) for records, cursors, _ in written] == [
+            (1, 0),
+            *[(1, 1)] * 49,
+        ]
+        acknowledged_at = trio.current_time() - 0.02
+        await trio.sleep(1)
+        [last] = written[50:]
+        assert last == (0, 1, pytest.approx(acknowledged_at + 0.05))
+        nursery.cancel_scope.cancel()
