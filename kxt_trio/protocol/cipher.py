@@ -18,8 +18,10 @@ from kxt_trio.errors import KXTProtocolError
 
 __all__ = ["NoticeCipher", "damaged_notice"]
 
+_BLOCK = AES.block_size
+
 #: PKCS#7: as many bytes of padding as each of them says.
-_PADDINGS = {count: bytes([count]) * count for count in range(1, AES.block_size + 1)}
+_PADDINGS = {count: bytes([count]) * count for count in range(1, _BLOCK + 1)}
 
 
 class NoticeCipher:
@@ -40,7 +42,7 @@ class NoticeCipher:
             raise KXTProtocolError(
                 f"notice key: expected 32 ASCII characters, got {len(key)} characters"
             )
-        if not iv.isascii() or len(iv) != AES.block_size:
+        if not iv.isascii() or len(iv) != _BLOCK:
             raise KXTProtocolError(
                 f"notice iv: expected 16 ASCII characters, got {len(iv)} characters"
             )
@@ -78,7 +80,7 @@ class NoticeCipher:
         plaintexts: list[str | None] = []
         end = 0
         for blocks in chained:
-            start, end = end + AES.block_size, end + len(blocks)
+            start, end = end + _BLOCK, end + len(blocks)
             padding = _PADDINGS.get(padded[end - 1])
             if padding is None or not padded.endswith(padding, start, end):
                 plaintexts.append(None)
@@ -89,7 +91,7 @@ class NoticeCipher:
     def encrypt(self, plaintext: str) -> str:
         """Return what the broker would send for this text."""
         cipher = AES.new(self._key, AES.MODE_CBC, self._iv)
-        padded = pad(plaintext.encode("utf-8"), AES.block_size)
+        padded = pad(plaintext.encode("utf-8"), _BLOCK)
         return b64encode(cipher.encrypt(padded)).decode("ascii")
 
 
@@ -106,4 +108,4 @@ def _whole_blocks(body: str) -> bytes:
         ciphertext = a2b_base64(body, strict_mode=True)
     except ValueError:
         return b""
-    return b"" if len(ciphertext) % AES.block_size else ciphertext
+    return b"" if len(ciphertext) % _BLOCK else ciphertext

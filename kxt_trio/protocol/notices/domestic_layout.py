@@ -28,7 +28,7 @@ from kxt_trio.models import Venue
 
 from .fields import Place
 
-__all__ = ["PREFIX_WIDTH", "Field", "OrderFields", "order_fields", "venue_of"]
+__all__ = ["PREFIX_WIDTH", "Field", "Header", "header_of", "venue_of"]
 
 
 class Field:
@@ -82,11 +82,16 @@ _VENUES = {"1": Venue.KRX, "2": Venue.NXT, "3": Venue.SOR_KRX, "4": Venue.SOR_NX
 _PACKED = re.compile(r"[0-9]{0,9}\s*([1-4])[YN]\s*")
 
 
-#: ``ACNT_NO, ODER_NO, OODER_NO, SELN_BYOV_CLS, STCK_SHRN_ISCD, ODER_QTY``, the name of
-#: the instrument, the price and the exchange of the order; empty what a layout lacks.
-OrderFields: TypeAlias = tuple[str, str, str, str, str, str, str, str, str]
+#: What all notices of a kind about one order have in common: ``RFUS_YN, CNTG_YN, ACPT_YN,
+#: RCTF_CLS``; ``ACNT_NO, ODER_NO, OODER_NO, SELN_BYOV_CLS, STCK_SHRN_ISCD, ODER_QTY``; the
+#: name of the instrument, the price and the exchange; empty what a layout lacks.
+Header: TypeAlias = tuple[str, str, str, str, str, str, str, str, str, str, str, str, str]
 
-_ORDER = (
+_PREFIX = (
+    Field.RFUS_YN,
+    Field.CNTG_YN,
+    Field.ACPT_YN,
+    Field.RCTF_CLS,
     Field.ACNT_NO,
     Field.ODER_NO,
     Field.OODER_NO,
@@ -94,24 +99,24 @@ _ORDER = (
     Field.STCK_SHRN_ISCD,
     Field.ODER_QTY,
 )
-_take_order: Callable[[list[str]], Any] = itemgetter(*_ORDER)
+_take_prefix: Callable[[list[str]], Any] = itemgetter(*_PREFIX)
 _take_real: Callable[[list[str]], Any] = itemgetter(
-    *_ORDER, _Real.CNTG_ISNM40, _Real.ODER_PRC, _Real.ORD_EXG_GB
+    *_PREFIX, _Real.CNTG_ISNM40, _Real.ODER_PRC, _Real.ORD_EXG_GB
 )
 _take_short: Callable[[list[str]], Any] = itemgetter(
-    *_ORDER, _Short.CNTG_ISNM40, _Short.ODER_PRC
+    *_PREFIX, _Short.CNTG_ISNM40, _Short.ODER_PRC
 )
 
 
-def order_fields(fields: list[str]) -> OrderFields:
-    """Return what a record says of its order, from wherever this layout has it."""
+def header_of(fields: list[str]) -> Header:
+    """Return what the record is of, from wherever this layout has it."""
     width = len(fields)
     if width >= _REAL_WIDTH:
-        found: OrderFields = _take_real(fields)
+        found: Header = _take_real(fields)
         return found
     if width == _SHORT_WIDTH:
         return (*_take_short(fields), _packed_exchange(fields[_Short.PACKED]))
-    return (*_take_order(fields), "", "", "")
+    return (*_take_prefix(fields), "", "", "")
 
 
 def venue_of(exchange: str) -> Venue | str | None:

@@ -46,7 +46,7 @@ from kxt_trio.models import (
 )
 from kxt_trio.models.values import PROVIDER
 
-from .domestic_layout import PREFIX_WIDTH, Field, OrderFields, order_fields, venue_of
+from .domestic_layout import PREFIX_WIDTH, Field, Header, header_of, venue_of
 from .fields import (
     account,
     limit_price,
@@ -67,11 +67,27 @@ _ACTIONS = {"0": OrderAction.NEW, "1": OrderAction.AMEND, "2": OrderAction.CANCE
 _ORDER_TYPES = {member.value: member for member in OrderType}
 _TIMES_IN_FORCE = {"0": TimeInForce.DAY, "1": TimeInForce.IOC, "2": TimeInForce.FOK}
 
-_Read: TypeAlias = Callable[[list[str], datetime], FillEvent | OrderLifecycleEvent]
+_Event: TypeAlias = FillEvent | OrderLifecycleEvent
 _T = TypeVar("_T")
 
 
-def read_record(fields: list[str], received_at: datetime) -> FillEvent | OrderLifecycleEvent:
+class _Terms(NamedTuple):
+    """What all notices of a kind about one order have in common."""
+
+    read: Callable[[list[str], _Terms, datetime], _Event]
+    order_ref: ProviderOrderRef
+    instrument: InstrumentRef
+    account: AccountSummary
+    side: Side | str | None
+    order_quantity: Decimal | None
+    order_price: Decimal | None
+    venue: Venue | str | None
+
+
+_Read: TypeAlias = Callable[[list[str], _Terms, datetime], _Event]
+
+
+def read_record(fields: list[str], received_at: datetime) -> _Event:
     """Read one record.
 
     Args:
@@ -86,24 +102,20 @@ def read_record(fields: list[str], received_at: datetime) -> FillEvent | OrderLi
         raise KXTProtocolError(
             f"notice: expected at least {PREFIX_WIDTH} fields, got {len(fields)}"
         )
-    read = _reader_of(
-        fields[Field.RFUS_YN],
-        fields[Field.CNTG_YN],
-        fields[Field.ACPT_YN],
-        fields[Field.RCTF_CLS],
-    )
+    terms = _read_terms(header_of(fields))
     if received_at.tzinfo is not KST:
         received_at = received_at.astimezone(KST)
-    return read(fields, received_at)
+    return terms.read(fields, terms, received_at)
 
 
-def _fill(fields: list[str], received_at: datetime) -> FillEvent:
-    terms = _read_terms(order_fields(fields))
+def _fill(fields: list[str], terms: _Terms, received_at: datetime) -> FillEvent:
     return FillEvent(
         report=ExecutionReport(
             execution_id=None,
             order_ref=terms.order_ref,
-            occurred_at=_occurred_at(fields, received_at),
+            occurred_at=occurred_at(
+                fields[Field.STCK_CNTG_HOUR], Field.STCK_CNTG_HOUR, received_at
+            ),
             price=positive_number(fields[Field.CNTG_UNPR], Field.CNTG_UNPR),
             quantity=positive_number(fields[Field.CNTG_QTY], Field.CNTG_QTY),
         ),
@@ -118,26 +130,26 @@ def _fill(fields: list[str], received_at: datetime) -> FillEvent:
     )
 
 
-def _accepted(fields: list[str], received_at: datetime) -> OrderAcceptedEvent:
-    return OrderAcceptedEvent(action=_action(fields), **_lifecycle(fields, received_at))
+def _accepted(fields: list[str], terms: _Terms, received_at: datetime) -> OrderAcceptedEvent:
+    return OrderAcceptedEvent(action=_action(fields), **_lifecycle(fields, terms, received_at))
 
 
-def _amended(fields: list[str], received_at: datetime) -> OrderAmendAckEvent:
-    return OrderAmendAckEvent(**_lifecycle(fields, received_at))
+def _amended(fields: list[str], terms: _Terms, received_at: datetime) -> OrderAmendAckEvent:
+    return OrderAmendAckEvent(**_lifecycle(fields, terms, received_at))
 
 
-def _cancelled(fields: list[str], received_at: datetime) -> OrderCancelAckEvent:
-    return OrderCancelAckEvent(**_lifecycle(fields, received_at))
+def _cancelled(fields: list[str], terms: _Terms, received_at: datetime) -> OrderCancelAckEvent:
+    return OrderCancelAckEvent(**_lifecycle(fields, terms, received_at))
 
 
-def _lapsed(fields: list[str], received_at: datetime) -> OrderCancelAckEvent:
+def _lapsed(fields: list[str], terms: _Terms, received_at: datetime) -> OrderCancelAckEvent:
     return OrderCancelAckEvent(
-        reason=CancelReason.UNFILLED_REMAINDER, **_lifecycle(fields, received_at)
+        reason=CancelReason.UNFILLED_REMAINDER, **_lifecycle(fields, terms, received_at)
     )
 
 
-def _rejected(fields: list[str], received_at: datetime) -> OrderRejectedEvent:
-    return OrderRejectedEvent(action=_action(fields), **_lifecycle(fields, received_at))
+def _rejected(fields: list[str], terms: _Terms, received_at: datetime) -> OrderRejectedEvent:
+    return OrderRejectedEvent(action=_action(fields), **_lifecycle(fields, terms, received_at))
 
 
 # The table above; the first row that fits counts.
@@ -152,7 +164,6 @@ _STATES: tuple[tuple[str, str, str, str, _Read], ...] = (
 )
 
 
-@lru_cache(maxsize=64)
 def _reader_of(*flags: str) -> _Read:
     for *row, read in _STATES:
         if all(code in ("*", flag) for code, flag in zip(row, flags, strict=True)):
@@ -163,12 +174,13 @@ def _reader_of(*flags: str) -> _Read:
     )
 
 
-def _lifecycle(fields: list[str], received_at: datetime) -> dict[str, Any]:
-    terms = _read_terms(order_fields(fields))
+def _lifecycle(fields: list[str], terms: _Terms, received_at: datetime) -> dict[str, Any]:
     return {
         "order_ref": terms.order_ref,
         "instrument": terms.instrument,
-        "occurred_at": _occurred_at(fields, received_at),
+        "occurred_at": occurred_at(
+            fields[Field.STCK_CNTG_HOUR], Field.STCK_CNTG_HOUR, received_at
+        ),
         "quantity": number(fields[Field.CNTG_QTY], Field.CNTG_QTY),
         "price": number(fields[Field.CNTG_UNPR], Field.CNTG_UNPR) or None,
         "side": terms.side,
@@ -182,25 +194,15 @@ def _lifecycle(fields: list[str], received_at: datetime) -> dict[str, Any]:
     }
 
 
-class _Terms(NamedTuple):
-    """What a notice says of its order."""
-
-    order_ref: ProviderOrderRef
-    instrument: InstrumentRef
-    account: AccountSummary
-    side: Side | str | None
-    order_quantity: Decimal | None
-    order_price: Decimal | None
-    venue: Venue | str | None
-
-
 # They come again with every partial fill, and nothing can change them: read once.
 @lru_cache(maxsize=4096)
-def _read_terms(texts: OrderFields) -> _Terms:
-    account_no, order_no, original_no, side, code, order_quantity, name, price, exchange = texts
+def _read_terms(header: Header) -> _Terms:
+    *flags, account_no, order_no, original_no, side, code, quantity, name, price, venue = header
+    read = _reader_of(*flags)
     whose = account(account_no, Field.ACNT_NO)
     order_id = order_number(order_no, Field.ODER_NO)
     return _Terms(
+        read,
         ProviderOrderRef(
             provider=PROVIDER,
             order_id=order_id,
@@ -210,19 +212,15 @@ def _read_terms(texts: OrderFields) -> _Terms:
         _instrument(symbol(code, Field.STCK_SHRN_ISCD), name.strip() or None),
         whose,
         _known(_SIDES, side),
-        number_or_none(order_quantity),
+        number_or_none(quantity),
         limit_price(price),
-        venue_of(exchange),
+        venue_of(venue),
     )
 
 
 @lru_cache(maxsize=4096)
 def _instrument(code: str, name: str | None) -> InstrumentRef:
     return InstrumentRef(code, name)
-
-
-def _occurred_at(fields: list[str], received_at: datetime) -> datetime:
-    return occurred_at(fields[Field.STCK_CNTG_HOUR], Field.STCK_CNTG_HOUR, received_at)
 
 
 def _action(fields: list[str]) -> OrderAction | str:
