@@ -48,7 +48,7 @@ Row: TypeAlias = tuple[int, Values]
 _BUSY = 5.0
 #: As long as the log gets, in pages of 4 KiB and a head each, before a commit has to move it
 #: into the file.  A fill takes five; the commit that goes beyond may be of hundreds.
-_LOG_PAGES = 4_000
+_LOG_PAGES = 8_000
 _LOG_BYTES = 4_120 * (_LOG_PAGES + 400)
 _SALT_BYTES = 16
 # About 50 ms and 16 MiB a guess: a hundred million account numbers take two months.
