@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
 import pytest
@@ -120,30 +121,9 @@ async def test_an_answer_without_the_end_of_its_head_is_the_librarys_for_good(pa
 # -- over sockets alone -------------------------------------------------------------------
 
 
-async def test_a_flood_and_a_trickle_come_whole_and_in_order():
-    ours, theirs = await sockets()
-    wire = Wire(ours, TextLane(LIMIT))
-    await theirs.send_all(HEAD)
-    await wire.receive_some(4096)
-    sent = [f"{number:0200d}" for number in range(2_000)]
-
-    async def send() -> None:
-        for start in range(0, 1_000, 100):
-            batch = sent[start : start + 100]
-            await theirs.send_all(b"".join(frame(TEXT, text.encode()) for text in batch))
-        for text in sent[1_000:]:
-            await theirs.send_all(frame(TEXT, text.encode()))
-
-    seen: list[str] = []
-    async with ours, theirs, trio.open_nursery() as nursery:
-        nursery.start_soon(send)
-        with trio.fail_after(10):
-            while len(seen) < len(sent):
-                seen += await wire.receive_texts()
-    assert seen == sent
-
-
-async def test_bytes_that_somebody_else_has_taken_are_waited_for(monkeypatch):
+@asynccontextmanager
+async def a_trickle() -> AsyncGenerator[tuple[Wire, trio.SocketStream]]:
+    """A wire whose last read took all there was, and its peer."""
     ours, theirs = await sockets()
     wire = Wire(ours, TextLane(LIMIT))
     async with ours, theirs:
@@ -151,46 +131,56 @@ async def test_bytes_that_somebody_else_has_taken_are_waited_for(monkeypatch):
         await wire.receive_some(4096)
         await theirs.send_all(frame(TEXT, b"one"))
         assert await wire.receive_texts() == ["one"]
-        tries = []
+        with trio.fail_after(10):
+            yield wire, theirs
 
-        def read(*given: int) -> bytes:
-            tries.append(given)
-            if len(tries) == 1:
-                raise BlockingIOError
-            return _read(*given)
 
-        _read = os.read
+async def test_a_flood_and_a_trickle_come_whole_and_in_order():
+    sent = [f"{number:0200d}" for number in range(2_000)]
+    seen: list[str] = []
+    async with a_trickle() as (wire, theirs), trio.open_nursery() as nursery:
+
+        async def send() -> None:
+            for start in range(0, 1_000, 100):
+                batch = sent[start : start + 100]
+                await theirs.send_all(b"".join(frame(TEXT, text.encode()) for text in batch))
+            for text in sent[1_000:]:
+                await theirs.send_all(frame(TEXT, text.encode()))
+
+        nursery.start_soon(send)
+        while len(seen) < len(sent):
+            seen += await wire.receive_texts()
+    assert seen == sent
+
+
+async def test_bytes_that_somebody_else_has_taken_are_waited_for(monkeypatch):
+    tries = []
+
+    def read(*given: int) -> bytes:
+        tries.append(given)
+        if len(tries) == 1:
+            raise BlockingIOError
+        return _read(*given)
+
+    _read = os.read
+    async with a_trickle() as (wire, theirs):
         monkeypatch.setattr(os, "read", read)
         await theirs.send_all(frame(TEXT, b"two"))
-        with trio.fail_after(5):
-            assert await wire.receive_texts() == ["two"]
-        assert len(tries) == 2
+        assert await wire.receive_texts() == ["two"]
+    assert len(tries) == 2
 
 
 async def test_a_reset_is_an_end_for_the_library():
-    ours, theirs = await sockets()
-    wire = Wire(ours, TextLane(LIMIT))
-    async with ours:
-        await theirs.send_all(HEAD)
-        await wire.receive_some(4096)
-        await theirs.send_all(frame(TEXT, b"one"))
-        assert await wire.receive_texts() == ["one"]
+    async with a_trickle() as (wire, theirs):
         theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         await theirs.aclose()
-        with trio.fail_after(5):
-            assert await wire.receive_texts() == []
-            assert await wire.receive_some(4096) == b""  # a system tells of it once
+        assert await wire.receive_texts() == []
+        assert await wire.receive_some(4096) == b""  # a system tells of it once
         assert wire.ended.is_set()
 
 
 async def test_a_closed_socket_is_an_end():
-    ours, theirs = await sockets()
-    wire = Wire(ours, TextLane(LIMIT))
-    async with theirs:
-        await theirs.send_all(HEAD)
-        await wire.receive_some(4096)
-        await theirs.send_all(frame(TEXT, b"one"))
-        assert await wire.receive_texts() == ["one"]
+    async with a_trickle() as (wire, _):
         waiting = trio.lowlevel.current_statistics().io_statistics.tasks_waiting_read
         await wire.aclose()
         assert await wire.receive_texts() == []
@@ -198,18 +188,11 @@ async def test_a_closed_socket_is_an_end():
 
 
 async def test_a_socket_closed_by_another_task_wakes_who_waits():
-    ours, theirs = await sockets()
-    wire = Wire(ours, TextLane(LIMIT))
-    async with theirs, trio.open_nursery() as nursery:
-        await theirs.send_all(HEAD)
-        await wire.receive_some(4096)
-        await theirs.send_all(frame(TEXT, b"one"))
-        assert await wire.receive_texts() == ["one"]
+    async with a_trickle() as (wire, _), trio.open_nursery() as nursery:
 
         async def close() -> None:
             await wait_all_tasks_blocked()
             await wire.aclose()
 
         nursery.start_soon(close)
-        with trio.fail_after(5):
-            assert await wire.receive_texts() == []
+        assert await wire.receive_texts() == []
