@@ -131,7 +131,7 @@ async def a_trickle() -> AsyncGenerator[tuple[Wire, trio.SocketStream]]:
         await wire.receive_some(4096)
         await theirs.send_all(frame(TEXT, b"one"))
         assert await wire.receive_texts() == ["one"]
-        with trio.fail_after(10):
+        with trio.fail_after(10):  # noqa: ASYNC100  # the block has some
             yield wire, theirs
 
 
