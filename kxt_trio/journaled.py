@@ -63,7 +63,7 @@ class JournaledOutlet(Outlet[tuple[int, FillEvent]]):
         if not self.covers(event):
             return
         self.last_row = row
-        self.received += 1
+        self._count()
         if not self.overflowed:
             try:
                 self.send.send_nowait((row, event))
