@@ -25,7 +25,7 @@ from trio.testing import MockClock
 
 from kxt_trio import KISClient, KXTConnectionError, open_fill_stream
 from kxt_trio.testing import FakeKIS, serve_fake_kis
-from kxt_trio.transport.network import Network, open_tcp
+from kxt_trio.transport.network import Network
 
 from . import soak
 from .crash import crash
@@ -215,21 +215,6 @@ async def live_path(folder: Path, count: int, between: float) -> list[float]:
     From the moment when the bytes were read, through a FULL commit, to the moment when
     ``receive`` has returned; on loopback, by the real clock.
     """
-    read_at = 0.0
-
-    async def open_stream(host: str, port: int, tls: bool) -> trio.abc.Stream:
-        stream = await open_tcp(host, port, tls)
-        receive = stream.receive_some
-
-        async def receive_some(max_bytes: int | None = None) -> bytes | bytearray:
-            nonlocal read_at
-            data = await receive(max_bytes)
-            read_at = time.perf_counter()
-            return data
-
-        stream.receive_some = receive_some
-        return stream
-
     taken: list[float] = []
     tokens = FakeKIS().network.token_cache  # in memory; it is not what is measured
     async with trio.open_nursery() as nursery:
@@ -238,7 +223,7 @@ async def live_path(folder: Path, count: int, between: float) -> list[float]:
             **kis.credentials,
             endpoints=kis.endpoints,
             journal=folder / "fills.db",
-            network=Network(open_stream=open_stream, token_cache=tokens),
+            network=Network(token_cache=tokens),
         ) as fills:
 
             async def trade() -> None:
@@ -250,7 +235,7 @@ async def live_path(folder: Path, count: int, between: float) -> list[float]:
 
             nursery.start_soon(trade)
             async for _ in fills:
-                taken.append(time.perf_counter() - read_at)
+                taken.append(trio.current_time() - fills._status.link.last_received_at)
                 if len(taken) == count:
                     break
         nursery.cancel_scope.cancel()
