@@ -117,8 +117,13 @@ trio.run(main)
 
 
 def imported(code: str, names: tuple[str, ...]) -> list[str]:
-    """Run the code in a new interpreter; return which of the modules it has then."""
-    code = f"{code}\nimport sys\nprint(*[name for name in {names} if name in sys.modules])"
+    """Run the code in a new interpreter; return which of the modules it has brought.
+
+    What is there from the start was brought by others, such as what measures coverage.
+    """
+    start = "import sys; before = set(sys.modules)"
+    end = f"print(*[name for name in {names} if name in sys.modules.keys() - before])"
+    code = f"{start}\n{code}\n{end}"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
