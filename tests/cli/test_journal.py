@@ -197,7 +197,7 @@ async def test_an_output_that_cannot_be_written(path, tmp_path):
         await export(options(path, ExportFormat.CSV, output))
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has this device")
 async def test_a_full_device(path):
     with pytest.raises(CommandError, match="cannot write /dev/full: No space"):
         await export(options(path, ExportFormat.JSONL, Path("/dev/full")))

@@ -239,7 +239,7 @@ async def test_head_ends_it_quietly(fills, kis, cli):
     assert "Traceback" not in err
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has this device")
 async def test_a_full_disk_is_one_line(kis, cli, nursery):
     run = partial(
         trio.run_process,

@@ -146,7 +146,7 @@ def changed(message: dict, *path: str, value: object = None) -> dict:
         (("body",), None, "OPSP9992"),
         (("body", "input"), None, "OPSP9991"),
         (("body", "input", "tr_id"), None, "OPSP8991"),
-        (("body", "input", "tr_id"), "H0XXXXX0", "OPSP8991"),
+        (("body", "input", "tr_id"), "H0NOSUCH", "OPSP8991"),
         (("body", "input", "tr_key"), None, "OPSP9990"),
         (("header", "tr_type"), "0", "OPSP8997"),
         (("header", "custtype"), "X", "OPSP8998"),

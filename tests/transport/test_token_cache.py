@@ -289,7 +289,7 @@ async def test_what_is_on_disk_is_json(cache, folder):
     }
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="it is about forks; Windows has none")
 def test_a_forked_child_does_not_keep_a_lock(tmp_path):
     code = (
         "import os, sys, time; from pathlib import Path\n"
