@@ -120,15 +120,21 @@ async def test_in_virtual_time(path, autojump_clock):
             assert len(await journal.load(whole)) == 1
 
 
-async def test_who_opens_it_again_after_a_slow_disk_is_not_locked_out(path, monkeypatch):
-    may_open = threading.Event()
+@pytest.fixture
+def may_open(monkeypatch) -> threading.Event:
+    """Set to let a journal that is being opened come to be open."""
+    allowed = threading.Event()
     prepare = journal_file._prepare
 
     def slowly(connection, path):
-        may_open.wait(10)
+        allowed.wait(10)
         prepare(connection, path)
 
     monkeypatch.setattr(journal_file, "_prepare", slowly)
+    return allowed
+
+
+async def test_who_opens_it_again_after_a_slow_disk_is_not_locked_out(path, may_open):
     with pytest.raises(KXTJournalError, match="does not answer"):
         async with open_journal(path, offload=lambda: InThread(bound=0.1)):
             pytest.fail("entered")
@@ -141,15 +147,7 @@ async def test_who_opens_it_again_after_a_slow_disk_is_not_locked_out(path, monk
         assert journal.last_row == 0
 
 
-async def test_a_cancelled_opening_is_undone(path, monkeypatch):
-    may_open = threading.Event()
-    prepare = journal_file._prepare
-
-    def slowly(connection, path):
-        may_open.wait(10)
-        prepare(connection, path)
-
-    monkeypatch.setattr(journal_file, "_prepare", slowly)
+async def test_a_cancelled_opening_is_undone(path, may_open):
     with trio.move_on_after(0.1) as scope:
         async with open_journal(path):
             pytest.fail("entered")
