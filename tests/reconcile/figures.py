@@ -162,7 +162,7 @@ def kills(count: int) -> Figure:
 def play_faults(seeds: range) -> dict[str, str]:
     """Play these schedules; say what went wrong."""
     folder = (__package__ or "").rpartition(".")[0]
-    module = importlib.import_module(f"{folder}.test_faults".lstrip("."))
+    module = importlib.import_module(f"{folder}.faults.playing".lstrip("."))
     return {str(name): repr(exc) for name, exc in module.run(seeds).items()}
 
 
