@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import attrs
 
-from kxt_trio.models import FillOrigin
 from kxt_trio.reconcile.facts import (
     Connected,
     Disconnected,
@@ -48,7 +47,8 @@ from kxt_trio.reconcile.findings import (
 from kxt_trio.reconcile.ledger import Ledger
 from kxt_trio.reconcile.rules import LedgerPolicy, Rules
 
-from .scenario import Execution, Order, Request, Scenario
+from .referee import Referee
+from .scenario import Order, Request, Scenario
 from .truth import Outcome, Trade, Truth
 
 __all__ = ["Simulation", "simulate"]
@@ -61,11 +61,6 @@ CALM = 30.0
 PATIENCE = 600.0
 #: A ledger that is told more than this is going round in circles.
 TOO_MUCH = 5_000
-
-
-def worth(executions: Iterable[Execution]) -> list[tuple[int, int]]:
-    """What executions come to, one by one, in no order."""
-    return sorted((one.quantity, one.quantity * one.price) for one in executions)
 
 
 class Simulation:
@@ -90,6 +85,7 @@ class Simulation:
         self.sequence = 0
         self.now = 0.0
         self.truths: dict[OrderKey, Truth] = {}
+        self.referee = Referee(scenario, self.truths, self.outcome)
         self.listing: list[Truth] = []
         self.quiescent_at = 0.0
         self.journal: list[Record] = []
@@ -254,22 +250,22 @@ class Simulation:
         match finding:
             case Deliver():
                 self.journal.append(finding)
-                self.count(finding)
-                self.check_delivered(finding)
+                self.referee.count(finding)
+                self.referee.delivered(finding, self.now, self.live_since)
             case Balance():
                 self.journal.append(finding)
-                self.count(finding)
+                self.referee.count(finding)
                 if finding.source is not None:
                     assert isinstance(finding.source.payload, float)
                     self.truths[finding.order].adopted_through = finding.source.payload
             case Correct():
                 self.journal.append(finding)
-                self.count(finding)
+                self.referee.count(finding)
                 self.outcome.corrections += 1
             case Began() | Verified():
                 self.journal.append(finding)
                 if isinstance(finding, Verified):
-                    self.check_verified(finding)
+                    self.referee.verified(finding)
             case NeedSnapshot():
                 self.question = finding
                 self.plan_question()
@@ -281,72 +277,6 @@ class Simulation:
                 finding.notice.payload.absorbed = True
             case _:
                 pass
-
-    def count(self, record: Deliver | Balance | Correct) -> None:
-        truth = self.truths[record.order]
-        truth.counted_quantity += record.quantity
-        truth.counted_amount += record.amount
-        if truth.counted_quantity > truth.quantity:
-            self.outcome.double_counts += 1
-
-    def check_delivered(self, fill: Deliver) -> None:
-        if fill.origin is FillOrigin.RECOVERED:
-            self.check_recovered(fill)
-            return
-        assert isinstance(fill.source, Notice)
-        assert isinstance(fill.source.payload, Trade)
-        fill.source.payload.delivered = True
-
-    def check_recovered(self, fill: Deliver) -> None:
-        """A recovered fill is, to the won, the executions that were missed."""
-        truth = self.truths[fill.order]
-        row = fill.source
-        assert isinstance(row, SnapshotRow)
-        through = row.payload
-        assert isinstance(through, float)
-        self.outcome.recovered += 1
-        quantity = amount = 0
-        for trade in truth.trades:
-            execution = trade.execution
-            if trade.counted or execution.at > through:
-                continue
-            trade.recovered = True
-            if execution.at <= truth.adopted_through:
-                continue
-            quantity += execution.quantity
-            amount += execution.quantity * execution.price
-            if trade.absorbed:
-                continue
-            if trade.down:
-                self.outcome.recovery_times.append(self.now - self.live_since)
-            else:
-                self.outcome.silent_times.append(self.now - execution.at)
-        if (fill.quantity, fill.amount) != (quantity, amount):
-            self.outcome.mispriced += 1
-
-    def check_verified(self, verified: Verified) -> None:
-        """All until then is counted, or its notice is still to come.
-
-        A late notice of what the baseline has may be taken for a missed twin of it: the
-        same shares for the same won.  Nobody can tell, and nothing is missing.
-        """
-        until = verified.as_of - self.scenario.start_wall - self.scenario.clock_error
-        for order, truth in self.truths.items():
-            if order.trade_date != verified.trade_date:
-                continue
-            missed = [
-                trade.execution
-                for trade in truth.trades
-                if not trade.counted and trade.notice_due == math.inf
-                if truth.adopted_through < trade.execution.at <= until
-            ]
-            twice = [
-                trade.execution
-                for trade in truth.trades
-                if trade.counted and trade.execution.at <= truth.adopted_through
-            ]
-            if missed and worth(missed) != worth(twice):
-                self.outcome.false_verified += 1
 
     # Asking the broker
 
