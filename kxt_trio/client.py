@@ -131,7 +131,7 @@ class KISClient:
 
     @asynccontextmanager
     async def _open(self) -> AsyncGenerator[Session]:
-        # With httpx, cattrs, AES and the ledger: half of all there is to import, and needed
+        # With httpx, AES and the ledger: half of all there is to import, and needed
         # by whoever opens a client, not by whoever handles events or prints a help text.
         from .session import Session  # noqa: PLC0415
 

@@ -111,7 +111,7 @@ async def main():
 trio.run(main)
 """
     rooms = ("journal", "journal_file", "journal_records", "outbox", "records")
-    late = ("sqlite3", *(f"kxt_trio.reconcile.{room}" for room in rooms))
+    late = ("sqlite3", "cattrs", *(f"kxt_trio.reconcile.{room}" for room in rooms))
     auditor = "kxt_trio.reconcile.auditor"
     assert imported(code, (*late, auditor)) == [auditor]
 

@@ -65,7 +65,7 @@ def read_control(text: str) -> Reply | PingPong:
         KXTProtocolError: not JSON, or not of a documented shape.
     """
     message = read_json(text, _Message, "control message")
-    header = message.header
+    header = read_object(message.header, _Header, "control message header")
     if header.tr_id == "PINGPONG":
         return PingPong(text, _sent_at(header.datetime))
     body = read_object(message.body, _Body, "control message body")
@@ -140,5 +140,5 @@ class _Keys:
 
 @attrs.frozen(eq=False, repr=False)
 class _Message:
-    header: _Header = attrs.field(factory=_Header)
+    header: Any = attrs.field(factory=dict[str, Any])
     body: Any = None

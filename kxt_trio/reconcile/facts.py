@@ -57,6 +57,8 @@ def kst_midnight(day: date) -> int:
 
 
 def _normalised(number: str) -> str:
+    if len(number) == _NUMBER_WIDTH and number.isdigit():  # as in a notice
+        return number
     return number.strip().lstrip("0").zfill(_NUMBER_WIDTH)
 
 

@@ -9,6 +9,8 @@ proves nothing then, and a later one does.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from itertools import islice
 
 import attrs
 
@@ -26,12 +28,13 @@ _MOST = 256
 
 @attrs.define(eq=False, repr=False)
 class _Span:
-    """Notices that came close together: from when, until when, their shares, their won."""
+    """Notices that came close together: since when, until when, shares, won; those before."""
 
     since: float
     until: float
     quantity: int
     amount: Amount
+    before: _Span | None
 
 
 @attrs.define(eq=False, repr=False)
@@ -43,21 +46,21 @@ class Recent:
     """
 
     known_since: float = -math.inf
-    _spans: list[_Span] = attrs.field(factory=list[_Span])
+    _latest: _Span | None = None
+    _count: int = 0
 
     def add(self, received_at: float, quantity: int, amount: Amount) -> None:
         """Count a notice; none is older than the one before."""
-        spans = self._spans
-        if spans and received_at - spans[-1].since < _SPAN:
-            last = spans[-1]
-            last.until = received_at
-            last.quantity += quantity
-            last.amount += amount
+        latest = self._latest
+        if latest is not None and received_at - latest.since < _SPAN:
+            latest.until = received_at
+            latest.quantity += quantity
+            latest.amount += amount
             return
-        spans.append(_Span(received_at, received_at, quantity, amount))
-        if len(spans) > _MOST:
-            self.lack(spans[_MOST // 2 - 1].until)
-            del spans[: _MOST // 2]
+        self._latest = _Span(received_at, received_at, quantity, amount, latest)
+        self._count += 1
+        if self._count > _MOST:
+            self._cut(_MOST // 2)
 
     def since(self, at: float) -> Totals | None:
         """What was received then or later; None if that is not known."""
@@ -65,7 +68,7 @@ class Recent:
             return None
         quantity: int = 0
         amount: Amount = 0
-        for span in reversed(self._spans):
+        for span in self._spans():
             if span.until < at:
                 break
             if span.since < at:
@@ -76,10 +79,25 @@ class Recent:
 
     def forget(self, before: float) -> None:
         """Nobody will ask about a moment so early; drop all, once all is."""
-        if self._spans and self._spans[-1].until < before:
-            self.lack(self._spans[-1].until)
-            self._spans.clear()
+        if self._latest is not None and self._latest.until < before:
+            self.lack(self._latest.until)
+            self._latest = None
+            self._count = 0
 
     def lack(self, until: float) -> None:
         """Notices received until then are not told of here."""
         self.known_since = max(self.known_since, until)
+
+    def _spans(self) -> Iterator[_Span]:
+        """Every span, the latest first."""
+        span = self._latest
+        while span is not None:
+            yield span
+            span = span.before
+
+    def _cut(self, kept: int) -> None:
+        """Remember so many spans and none before them."""
+        last, lost = islice(self._spans(), kept - 1, kept + 1)
+        self.lack(lost.until)
+        last.before = None
+        self._count = kept

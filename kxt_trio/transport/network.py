@@ -47,7 +47,7 @@ def _kst_now() -> datetime:
 
 
 def _disk_token_cache(credentials: Credentials, address: str) -> TokenCache:
-    from .token_cache import disk_token_cache  # noqa: PLC0415  # with cattrs; see client
+    from .token_cache import disk_token_cache  # noqa: PLC0415  # see client
 
     return disk_token_cache(credentials, address)
 

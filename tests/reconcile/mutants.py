@@ -73,7 +73,7 @@ class ConfirmsAnyMoment(Rules):
     """Takes any count from L before the question until now for proof."""
 
     def confirms(self, tally: Tally, row: SnapshotRow, asked_at: float) -> bool:
-        received = [at for span in tally.recent._spans for at in (span.since, span.until)]
+        received = [at for span in tally.recent._spans() for at in (span.since, span.until)]
         edges = [asked_at, *(at + self.policy.rest_lag for at in received)]
         edges += [math.nextafter(edge, math.inf) for edge in edges]
         return any(super(ConfirmsAnyMoment, self).confirms(tally, row, e) for e in edges)

@@ -194,8 +194,9 @@ def _lifecycle(fields: list[str], terms: _Terms, received_at: datetime) -> dict[
     }
 
 
-# They come again with every partial fill, and nothing can change them: read once.
-@lru_cache(maxsize=4096)
+# They come again with every partial fill, and nothing can change them: read once, as long as
+# no more orders than these are filled at the same time.
+@lru_cache(maxsize=128)
 def _read_terms(header: Header) -> _Terms:
     *flags, account_no, order_no, original_no, side, code, quantity, name, price, venue = header
     read = _reader_of(*flags)
