@@ -82,6 +82,7 @@ class Connection:
         self._policy = policy
         self._opened_at = trio.current_time()
         self._phase = Watched(conversation.state)
+        self._loss: Loss | None = None
         self._send_pings, self._pings = trio.open_memory_channel[bytes](_PINGS)
 
     async def run(self) -> Loss:
@@ -89,9 +90,10 @@ class Connection:
         async with trio.open_nursery() as children:
             children.start_soon(self._keep_subscribed, name="kxt_trio subscriber")
             children.start_soon(self._heartbeat, name="kxt_trio heartbeat")
-            loss = await self._pump()
-            children.cancel_scope.cancel(reason="the link ended")
-        return loss
+            # A task of its own: waking one takes as long as it has callers.
+            children.start_soon(self._pump, children.cancel_scope, name="kxt_trio pump")
+        assert self._loss is not None
+        return self._loss
 
     def is_about(self, hts_id: str | None) -> bool:
         """Whether the notices that come are those of this HTS ID."""
@@ -112,15 +114,15 @@ class Connection:
         finally:
             self.link.abort()
 
-    async def _pump(self) -> Loss:
-        while True:
+    async def _pump(self, children: trio.CancelScope) -> None:
+        while self._loss is None:
             try:
                 texts = await self.link.receive()
             except KXTError as ending:
-                return self._lost(ending)
-            loss = self._take(texts)
-            if loss is not None:
-                return loss
+                self._loss = self._lost(ending)
+            else:
+                self._loss = self._take(texts)
+        children.cancel(reason="the link ended")
 
     def _take(self, texts: list[str]) -> Loss | None:
         """Act on messages that came together, also on those after the one that ends it."""

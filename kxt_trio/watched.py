@@ -20,27 +20,23 @@ class Watched(Generic[_T]):
     """
 
     def __init__(self, value: _T) -> None:
-        self._value = value
+        #: The value now; :meth:`set` replaces it.
+        self.value: _T = value
         self._changed = trio.Event()
-
-    @property
-    def value(self) -> _T:
-        """The value now."""
-        return self._value
 
     def set(self, value: _T) -> None:
         """Replace the value."""
-        self._value = value
+        self.value = value
         self._changed.set()
         self._changed = trio.Event()
 
     def nudge(self) -> None:
         """Let those who wait look again, though the value is the same."""
-        self.set(self._value)
+        self.set(self.value)
 
     async def wait(self, accept: Callable[[_T], bool]) -> _T:
         """Return the value as soon as ``accept`` says yes to it.  Always a checkpoint."""
         await trio.lowlevel.checkpoint()
-        while not accept(self._value):
+        while not accept(self.value):
             await self._changed.wait()
-        return self._value
+        return self.value

@@ -11,17 +11,14 @@ from base64 import b64encode
 from binascii import a2b_base64
 from collections.abc import Sequence
 
-from Crypto.Cipher import AES
-from Crypto.Util.Padding import pad
-
 from kxt_trio.errors import KXTProtocolError
+
+from .cbc import BLOCK, KEY_SIZES, decryptor, encrypt
 
 __all__ = ["NoticeCipher", "damaged_notice"]
 
-_BLOCK = AES.block_size
-
 #: PKCS#7: as many bytes of padding as each of them says.
-_PADDINGS = {count: bytes([count]) * count for count in range(1, _BLOCK + 1)}
+_PADDINGS = {count: bytes([count]) * count for count in range(1, BLOCK + 1)}
 
 
 class NoticeCipher:
@@ -35,20 +32,20 @@ class NoticeCipher:
         KXTProtocolError: the broker gave a key or a vector of another form.
     """
 
-    __slots__ = ("_cbc", "_iv", "_key")
+    __slots__ = ("_decrypt_blocks", "_iv", "_key")
 
     def __init__(self, key: str, iv: str) -> None:
-        if not key.isascii() or len(key) not in AES.key_size:
+        if not key.isascii() or len(key) not in KEY_SIZES:
             raise KXTProtocolError(
                 f"notice key: expected 32 ASCII characters, got {len(key)} characters"
             )
-        if not iv.isascii() or len(iv) != _BLOCK:
+        if not iv.isascii() or len(iv) != BLOCK:
             raise KXTProtocolError(
                 f"notice iv: expected 16 ASCII characters, got {len(iv)} characters"
             )
         self._key = key.encode("ascii")
         self._iv = iv.encode("ascii")
-        self._cbc = AES.new(self._key, AES.MODE_CBC, self._iv)
+        self._decrypt_blocks = decryptor(self._key, self._iv)
 
     def __repr__(self) -> str:
         return f"<NoticeCipher AES-{len(self._key) * 8}-CBC>"
@@ -76,11 +73,11 @@ class NoticeCipher:
         # shown the vector as if it were ciphertext, it begins anew with the block after.
         # What it makes of the vector itself is skipped.
         chained = [self._iv + _whole_blocks(body) for body in bodies]
-        padded = self._cbc.decrypt(b"".join(chained))
+        padded = self._decrypt_blocks(b"".join(chained))
         plaintexts: list[str | None] = []
         end = 0
         for blocks in chained:
-            start, end = end + _BLOCK, end + len(blocks)
+            start, end = end + BLOCK, end + len(blocks)
             padding = _PADDINGS.get(padded[end - 1])
             if padding is None or not padded.endswith(padding, start, end):
                 plaintexts.append(None)
@@ -90,9 +87,9 @@ class NoticeCipher:
 
     def encrypt(self, plaintext: str) -> str:
         """Return what the broker would send for this text."""
-        cipher = AES.new(self._key, AES.MODE_CBC, self._iv)
-        padded = pad(plaintext.encode("utf-8"), _BLOCK)
-        return b64encode(cipher.encrypt(padded)).decode("ascii")
+        data = plaintext.encode("utf-8")
+        padded = data + _PADDINGS[BLOCK - len(data) % BLOCK]
+        return b64encode(encrypt(self._key, self._iv, padded)).decode("ascii")
 
 
 def damaged_notice() -> KXTProtocolError:
@@ -108,4 +105,4 @@ def _whole_blocks(body: str) -> bytes:
         ciphertext = a2b_base64(body, strict_mode=True)
     except ValueError:
         return b""
-    return b"" if len(ciphertext) % _BLOCK else ciphertext
+    return b"" if len(ciphertext) % BLOCK else ciphertext

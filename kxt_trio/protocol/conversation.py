@@ -133,48 +133,52 @@ class Conversation:
         """Take one text from the broker; as :meth:`receive_all`."""
         return list(self.receive_all([text], received_at))
 
-    def receive_all(self, texts: Sequence[str], received_at: datetime) -> Iterator[Output]:
+    def receive_all(self, texts: Sequence[str], received_at: datetime) -> Iterable[Output]:
         """Take texts from the broker; never raises, whatever they say.
 
         Args:
             texts: The messages, in order.
             received_at: When they arrived, an aware time.
 
-        Yields:
+        Returns:
             What follows from them, in order; what cannot be read does not hold back
-            anything else.  The state is as of what was yielded: a text that changes it is
+            anything else.  The state is as of what was taken: a text that changes it is
             not looked at before all that came before it has been taken.
         """
+        for text in texts:
+            if text.startswith("{"):
+                return self._receive_mixed(texts, received_at)
+        return self._receive_notices(texts, received_at)
+
+    def _receive_mixed(self, texts: Sequence[str], received_at: datetime) -> Iterator[Output]:
         notices: list[str] = []
         for text in texts:
             if not text.startswith("{"):
                 notices.append(text)
                 continue
-            if notices:
-                yield from self._receive_notices(notices, received_at)
-                notices = []
-            yield from self._receive_control(text)
-        if notices:
             yield from self._receive_notices(notices, received_at)
+            notices = []
+            yield from self._receive_control(text)
+        yield from self._receive_notices(notices, received_at)
 
     def _require(self, state: ConversationState, verb: str) -> None:
         if self._state is not state:
             raise RuntimeError(f"cannot {verb} while {self._state.name}")
 
-    def _receive_notices(self, texts: Iterable[str], received_at: datetime) -> list[Output]:
+    def _receive_notices(self, texts: Sequence[str], received_at: datetime) -> list[Output]:
         """Read data frames; the encrypted ones are decrypted together, which is quicker."""
-        frames = [self._read_frame(text) for text in texts]
-        if self._cipher is not None:
-            locked = [f for f in frames if isinstance(f, DataFrame) and f.encrypted]
-            plaintexts = self._cipher.decrypt_all([frame.body for frame in locked])
-            for notice, plaintext in zip(locked, plaintexts, strict=True):
-                notice.plaintext = plaintext
+        frames = list(map(self._read_frame, texts))
+        plaintexts = iter(self._decrypt(frames))
         outputs: list[Output] = []
-        for frame in frames:
-            if isinstance(frame, DataFrame):
-                _read_notices(frame, received_at, outputs)
-            else:
+        for text, frame in zip(texts, frames, strict=True):
+            if isinstance(frame, Unreadable):
                 outputs.append(frame)
+                continue
+            plaintext = next(plaintexts) if frame.encrypted else frame.body
+            if plaintext is None:
+                outputs.append(_unreadable(damaged_notice(), text))
+            else:
+                _read_records(plaintext, frame.count, received_at, outputs)
         return outputs
 
     def _read_frame(self, text: str) -> DataFrame | Unreadable:
@@ -187,6 +191,14 @@ class Conversation:
         except KXTProtocolError as exc:
             return _unreadable(exc, text)
         return frame
+
+    def _decrypt(self, frames: list[DataFrame | Unreadable]) -> list[str | None]:
+        """The plain texts of the encrypted ones among them."""
+        if self._cipher is None:
+            return []
+        return self._cipher.decrypt_all(
+            [frame.body for frame in frames if isinstance(frame, DataFrame) and frame.encrypted]
+        )
 
     def _receive_control(self, text: str) -> list[Output]:
         try:
@@ -263,13 +275,13 @@ def _ping(message: PingPong, text: str) -> Ping:
     return Ping(payload, message.sent_at)
 
 
-def _read_notices(frame: DataFrame, received_at: datetime, outputs: list[Output]) -> None:
+def _read_records(
+    plaintext: str, count: int, received_at: datetime, outputs: list[Output]
+) -> None:
     try:
-        if frame.plaintext is None:
-            raise damaged_notice()
-        records = split_records(frame.plaintext, frame.count)
+        records = split_records(plaintext, count)
     except KXTProtocolError as exc:
-        outputs.append(_unreadable(exc, frame.plaintext or frame.text))
+        outputs.append(_unreadable(exc, plaintext))
         return
     for record in records:
         try:

@@ -32,20 +32,12 @@ _MAX_WIDTH = 40
 
 @attrs.define
 class DataFrame:
-    """A data frame taken apart.
-
-    Attributes:
-        text: The frame, as received.
-        body: Its body, encrypted or not.
-        plaintext: The body in plain; None for an encrypted one until it is decrypted.
-    """
+    """A data frame taken apart; its body is as it came, encrypted or not."""
 
     encrypted: bool
     tr_id: str
     count: int
     body: str = attrs.field(repr=False)
-    text: str = attrs.field(repr=False)
-    plaintext: str | None = attrs.field(repr=False)
 
 
 def read_data_frame(text: str) -> DataFrame:
@@ -65,7 +57,7 @@ def read_data_frame(text: str) -> DataFrame:
         )
     flag, tr_id, count, body = parts
     encrypted, records = _read_head(flag, tr_id, count)
-    return DataFrame(encrypted, tr_id, records, body, text, None if encrypted else body)
+    return DataFrame(encrypted, tr_id, records, body)
 
 
 @lru_cache(maxsize=64)

@@ -10,7 +10,6 @@ more rarely; live fills do not wait for it.
 from __future__ import annotations
 
 import logging
-import math
 import operator
 from collections.abc import Awaitable, Callable
 from datetime import date, datetime, timedelta
@@ -38,6 +37,7 @@ from .facts import (
     Snapshot,
     Tick,
     Unreadable,
+    wall_time,
 )
 from .findings import (
     Absorbed,
@@ -104,7 +104,8 @@ class Auditor:
         self._seems_verified = False
         self._verdicts = 0
         self._link = 0
-        self._arrived_at, self._arrived_wall = -math.inf, 0.0
+        self._received: datetime | None = None
+        self._received_wall = 0.0
 
     async def load(self) -> None:
         """Go on from what was recorded; before anything else."""
@@ -115,9 +116,10 @@ class Auditor:
     def take(self, event: FillEvent | OrderLifecycleEvent, at: float) -> None:
         """Count an event that came ``at``; it comes out again, when it is due, numbered."""
         if isinstance(event, FillEvent):
-            if at != self._arrived_at:  # one moment for all that came together
-                self._arrived_at, self._arrived_wall = at, self._wall(at)
-            self._tell(self._translation.notice(event, at, self._arrived_wall))
+            if event.received_at is not self._received:  # the same of all that came together
+                self._received = event.received_at
+                self._received_wall = self._wall_of(event.received_at or self._now())
+            self._tell(self._translation.notice(event, at, self._received_wall))
             return
         seen = self._translation.order_seen(event, at)
         if seen is not None:
@@ -296,8 +298,11 @@ class Auditor:
 
     def _wall(self, at: float) -> float:
         """The broker's clock at this moment of trio's."""
-        ago = trio.current_time() - at
-        return self._now().timestamp() - ago + self._clock.offset
+        return self._wall_of(self._now()) - (trio.current_time() - at)
+
+    def _wall_of(self, moment: datetime) -> float:
+        """The broker's clock at this moment of ours."""
+        return wall_time(moment) + self._clock.offset
 
     def _latest_wall(self, at: float) -> float:
         return self._wall(at) + self._clock.uncertainty

@@ -11,11 +11,13 @@ where a market has fractions; never ``float``.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import TypeAlias
 
 import attrs
+
+from kxt_trio.models import KST
 
 __all__ = [
     "Amount",
@@ -35,6 +37,7 @@ __all__ = [
     "Unreadable",
     "kst_date",
     "kst_midnight",
+    "wall_time",
 ]
 
 #: Money, exact.
@@ -43,6 +46,7 @@ Amount: TypeAlias = int | Decimal
 _DAY = 86_400
 _KST_OFFSET = 9 * 3_600
 _EPOCH = date(1970, 1, 1).toordinal()
+_EPOCH_IN_KOREA = datetime.fromtimestamp(0, KST)
 _NUMBER_WIDTH = 10
 
 
@@ -54,6 +58,11 @@ def kst_date(wall: float) -> date:
 def kst_midnight(day: date) -> int:
     """The wall time at which this date begins in Korea."""
     return (day.toordinal() - _EPOCH) * _DAY - _KST_OFFSET
+
+
+def wall_time(moment: datetime) -> float:
+    """The wall time of an aware time; in Korea's zone this is quicker than its timestamp()."""
+    return (moment - _EPOCH_IN_KOREA).total_seconds()
 
 
 def _normalised(number: str) -> str:

@@ -30,7 +30,7 @@ from kxt_trio.models.values import PROVIDER
 from kxt_trio.protocol.order_row import OrderRow
 from kxt_trio.transport.rest import TimedPage
 
-from .facts import Amount, Notice, OrderKey, OrderSeen, Page, SnapshotRow
+from .facts import Amount, Notice, OrderKey, OrderSeen, Page, SnapshotRow, wall_time
 from .findings import Correct, Deliver
 
 __all__ = ["Translation"]
@@ -55,15 +55,16 @@ class Translation:
     def notice(self, fill: FillEvent, at: float, wall: float) -> Notice:
         """A live fill, received ``at`` on trio's clock and ``wall`` on the broker's."""
         report = fill.report
+        occurred_at = report.occurred_at
         return Notice(
-            order=self._key(report.order_ref.order_id, report.occurred_at.date()),
-            quantity=int(report.quantity),
-            price=_amount(report.price),
-            executed_at=int(report.occurred_at.timestamp()),
-            received_at=at,
-            received_wall=wall,
-            order_quantity=_shares(fill.order_quantity),
-            payload=fill,
+            self._key(report.order_ref.order_id, occurred_at.date()),
+            int(report.quantity),
+            _amount(report.price),
+            int(wall_time(occurred_at)),
+            at,
+            wall,
+            _shares(fill.order_quantity),
+            fill,
         )
 
     def order_seen(self, event: OrderLifecycleEvent, at: float) -> OrderSeen | None:
@@ -116,11 +117,10 @@ class Translation:
 
     def fill(self, found: Deliver) -> FillEvent:
         """The event of a fill that the ledger delivers."""
-        cumulative = found.cumulative_quantity
-        counted = None if cumulative is None else Decimal(cumulative)
-        if found.origin is FillOrigin.LIVE:
-            notice = cast("Notice", found.source)
-            return _number(cast("FillEvent", notice.payload), found.fill_id, counted)
+        counted = _decimal(found.cumulative_quantity)
+        source = found.source
+        if isinstance(source, Notice):
+            return _number(source.payload, found.fill_id, counted)
         row = _row_of(found)
         latest = _moment(found.latest)
         return FillEvent(
@@ -167,8 +167,9 @@ class Translation:
         )
 
 
-def _number(fill: FillEvent, fill_id: str, counted: Decimal | None) -> FillEvent:
+def _number(fill: object, fill_id: str, counted: Decimal | None) -> FillEvent:
     """Give a fill its place in the order.  Nobody has seen it yet, so it need not be copied."""
+    assert isinstance(fill, FillEvent)
     object.__setattr__(fill, "fill_id", fill_id)
     object.__setattr__(fill, "cumulative_quantity", counted)
     return fill

@@ -59,7 +59,8 @@ class Wire(trio.abc.Stream):
                 self.end_lane()
                 break
             texts, others = lane.feed(data)
-            self._pass_on(others)
+            if others or lane.is_over:
+                self._pass_on(others)
             if texts:
                 return texts
         return []  # noqa: ASYNC910  # the caller asks the library then, and waits there
@@ -147,10 +148,11 @@ async def _wait_and_read(sock: trio.socket.SocketType) -> bytes:
     to give others a turn once it has something.  Both are time in which a fill lies there.
     """
     while True:
-        if sock.fileno() < 0:
+        descriptor = sock.fileno()
+        if descriptor < 0:
             raise trio.ClosedResourceError
-        await trio.lowlevel.wait_readable(sock)
-        try:
+        await trio.lowlevel.wait_readable(descriptor)
+        try:  # asked anew: it may have been closed meanwhile, and the number be another's
             return os.read(sock.fileno(), _RECEIVE_BYTES)
         except BlockingIOError:
             continue

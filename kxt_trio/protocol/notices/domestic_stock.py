@@ -110,21 +110,19 @@ def read_record(fields: list[str], received_at: datetime) -> _Event:
 
 def _fill(fields: list[str], terms: _Terms, received_at: datetime) -> FillEvent:
     return FillEvent(
-        report=ExecutionReport(
-            execution_id=None,
-            order_ref=terms.order_ref,
-            occurred_at=occurred_at(
-                fields[Field.STCK_CNTG_HOUR], Field.STCK_CNTG_HOUR, received_at
-            ),
+        ExecutionReport(
+            None,
+            terms.order_ref,
+            occurred_at(fields[Field.STCK_CNTG_HOUR], Field.STCK_CNTG_HOUR, received_at),
             price=positive_number(fields[Field.CNTG_UNPR], Field.CNTG_UNPR),
             quantity=positive_number(fields[Field.CNTG_QTY], Field.CNTG_QTY),
         ),
-        instrument=terms.instrument,
-        side=terms.side,
-        order_quantity=terms.order_quantity,
-        order_price=terms.order_price,
-        venue=terms.venue,
-        account=terms.account,
+        terms.instrument,
+        terms.side,
+        terms.order_quantity,
+        terms.order_price,
+        terms.venue,
+        terms.account,
         received_at=received_at,
         raw=_without_private(fields),
     )
@@ -164,6 +162,7 @@ _STATES: tuple[tuple[str, str, str, str, _Read], ...] = (
 )
 
 
+@lru_cache(maxsize=64)
 def _reader_of(*flags: str) -> _Read:
     for *row, read in _STATES:
         if all(code in ("*", flag) for code, flag in zip(row, flags, strict=True)):
