@@ -90,7 +90,7 @@ class Connection:
         async with trio.open_nursery() as children:
             children.start_soon(self._keep_subscribed, name="kxt_trio subscriber")
             children.start_soon(self._heartbeat, name="kxt_trio heartbeat")
-            # A task of its own: waking one takes as long as it has callers.
+            # Not awaited here: to wake a task takes the longer, the more callers it has.
             children.start_soon(self._pump, children.cancel_scope, name="kxt_trio pump")
         assert self._loss is not None
         return self._loss

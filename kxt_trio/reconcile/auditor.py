@@ -116,9 +116,9 @@ class Auditor:
     def take(self, event: FillEvent | OrderLifecycleEvent, at: float) -> None:
         """Count an event that came ``at``; it comes out again, when it is due, numbered."""
         if isinstance(event, FillEvent):
-            if event.received_at is not self._received:  # the same of all that came together
-                self._received = event.received_at
-                self._received_wall = self._wall_of(event.received_at or self._now())
+            received = event.received_at or self._now()
+            if received is not self._received:  # the same of all that came together
+                self._received, self._received_wall = received, self._wall_of(received)
             self._tell(self._translation.notice(event, at, self._received_wall))
             return
         seen = self._translation.order_seen(event, at)

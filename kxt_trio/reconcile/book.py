@@ -50,17 +50,17 @@ class Book:
     def find(self, order: OrderKey) -> Tally | None:
         """The order's tally, if it has one."""
         day = self.days.get(order.trade_date)
-        return None if day is None else day.tallies.get(order)
+        return None if day is None else day.tallies.get(order.text)
 
     def tally(self, order: OrderKey) -> Tally:
         """The order's tally, begun if need be."""
         day = self.days.get(order.trade_date)
         if day is None:
             day = self.day(order.trade_date)
-        tally = day.tallies.get(order)
+        tally = day.tallies.get(order.text)
         if tally is None:
             provisional = not self.based and order.trade_date <= self.first_date
-            tally = day.tallies[order] = Tally(order, provisional)
+            tally = day.tallies[order.text] = Tally(order, provisional)
             day.note(tally)
         return tally
 

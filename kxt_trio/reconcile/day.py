@@ -22,7 +22,7 @@ class Day:
     """The orders of one trade date.
 
     Attributes:
-        tallies: By order.
+        tallies: By the text of the order, which is quicker to look up than the order.
         unresolved: Those about which something waits for an answer.
         open: The orders of which more can be filled.
         doubtful_since: Up to this monotonic moment fills may have been missed; None if
@@ -38,7 +38,7 @@ class Day:
         ask_after: Monotonic time until which a past day is left alone after a failure.
     """
 
-    tallies: dict[OrderKey, Tally] = attrs.field(factory=dict[OrderKey, Tally])
+    tallies: dict[str, Tally] = attrs.field(factory=dict[str, Tally])
     unresolved: dict[OrderKey, Tally] = attrs.field(factory=dict[OrderKey, Tally])
     open: set[OrderKey] = attrs.field(factory=set[OrderKey])
     doubtful_since: float | None = None

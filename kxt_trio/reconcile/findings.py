@@ -34,11 +34,6 @@ __all__ = [
 ]
 
 
-def _interval_id(order: OrderKey, start: int, end: int, revision: int) -> str:
-    suffix = f".r{revision}" if revision else ""
-    return f"{order.text}.{start}-{end}{suffix}"
-
-
 @attrs.define(kw_only=True)
 class Deliver:
     """A fill: record it, then hand it to the user.  Made for each, like a notice.
@@ -86,17 +81,13 @@ class Deliver:
         Fills of an order join end to start.  After a correction the same shares can be
         filled anew, so the number of corrections is appended: ``.r1``.
         """
-        return _interval_id(self.order, self.start, self.end, self.revision)
+        suffix = f".r{self.revision}" if self.revision else ""
+        return f"{self.order.text}.{self.start}-{self.end}{suffix}"
 
     @property
     def price(self) -> Decimal:
         """Won a share; the average where the fill is several executions in one."""
         return Decimal(self.amount) / self.quantity
-
-    @property
-    def cumulative_quantity(self) -> int | None:
-        """Shares of the order filled so far, this fill included; None if not known."""
-        return None if self.provisional else self.end
 
 
 @attrs.frozen(kw_only=True)
@@ -120,7 +111,7 @@ class Correct:
     @property
     def correction_id(self) -> str:
         """As a fill id; ``revision`` makes it unique."""
-        return _interval_id(self.order, self.start, self.end, self.revision)
+        return f"{self.order.text}.{self.start}-{self.end}.r{self.revision}"
 
 
 @attrs.frozen(kw_only=True)

@@ -55,7 +55,7 @@ class Translation:
     def notice(self, fill: FillEvent, at: float, wall: float) -> Notice:
         """A live fill, received ``at`` on trio's clock and ``wall`` on the broker's."""
         report = fill.report
-        occurred_at = report.occurred_at
+        occurred_at, ordered = report.occurred_at, fill.order_quantity
         return Notice(
             self._key(report.order_ref.order_id, occurred_at.date()),
             int(report.quantity),
@@ -63,7 +63,7 @@ class Translation:
             int(wall_time(occurred_at)),
             at,
             wall,
-            _shares(fill.order_quantity),
+            None if ordered is None else int(ordered),
             fill,
         )
 
@@ -117,10 +117,15 @@ class Translation:
 
     def fill(self, found: Deliver) -> FillEvent:
         """The event of a fill that the ledger delivers."""
-        counted = _decimal(found.cumulative_quantity)
+        counted = None if found.provisional else Decimal(found.end)
         source = found.source
         if isinstance(source, Notice):
-            return _number(source.payload, found.fill_id, counted)
+            fill = source.payload
+            assert isinstance(fill, FillEvent)
+            # Nobody has seen it yet, so it need not be copied.
+            object.__setattr__(fill, "fill_id", found.fill_id)
+            object.__setattr__(fill, "cumulative_quantity", counted)
+            return fill
         row = _row_of(found)
         latest = _moment(found.latest)
         return FillEvent(
@@ -165,14 +170,6 @@ class Translation:
             original_order_id=row.original_order_id,
             account_id=self.account.account_id,
         )
-
-
-def _number(fill: object, fill_id: str, counted: Decimal | None) -> FillEvent:
-    """Give a fill its place in the order.  Nobody has seen it yet, so it need not be copied."""
-    assert isinstance(fill, FillEvent)
-    object.__setattr__(fill, "fill_id", fill_id)
-    object.__setattr__(fill, "cumulative_quantity", counted)
-    return fill
 
 
 def _row_of(found: Deliver | Correct) -> OrderRow:

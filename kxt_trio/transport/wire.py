@@ -33,7 +33,7 @@ class Wire(trio.abc.Stream):
         self._head = b""
         self._surplus: bytes | bytearray = b""
         self._socket = _readable_by_hand(stream)
-        self._is_drained = False
+        self._drained: trio.socket.SocketType | None = None
         self._hand_over, self._handed_over = trio.open_memory_channel[bytes](math.inf)
         self.last_received_at: float = trio.current_time()
         self.ended: trio.Event = trio.Event()
@@ -54,7 +54,20 @@ class Wire(trio.abc.Stream):
         """Return the texts that came by the lane; none once it is over."""
         lane = self._lane
         while lane is not None and not lane.is_over:
-            data = await self._next_bytes()
+            try:
+                if self._drained is None:
+                    data = await self._next_bytes()
+                else:
+                    # The stream's own way is to try first, in vain if the last read took all
+                    # there was, and to give others a turn once it has something.  Both are
+                    # time in which a fill lies there, as is each caller between here and it.
+                    await trio.lowlevel.wait_readable(_descriptor(self._drained))
+                    data = self._note(os.read(_descriptor(self._drained), _RECEIVE_BYTES))
+            except BlockingIOError:  # somebody else has taken them
+                continue
+            except Exception:  # noqa: BLE001  # the library, which reads next, finds the end
+                data = b""
+            self._drained = self._socket if len(data) < _RECEIVE_BYTES else None
             if not data:  # the library is to find out, and to say so
                 self.end_lane()
                 break
@@ -62,7 +75,7 @@ class Wire(trio.abc.Stream):
             if others or lane.is_over:
                 self._pass_on(others)
             if texts:
-                return texts
+                return texts  # noqa: ASYNC910  # what was read was waited for
         return []  # noqa: ASYNC910  # the caller asks the library then, and waits there
 
     def end_lane(self) -> None:
@@ -81,15 +94,7 @@ class Wire(trio.abc.Stream):
             await trio.lowlevel.checkpoint()
             surplus, self._surplus = self._surplus, b""
             return surplus
-        try:
-            if self._is_drained and self._socket is not None:
-                data = self._note(await _wait_and_read(self._socket))
-            else:
-                data = await self._read(_RECEIVE_BYTES)
-        except Exception:  # noqa: BLE001  # the library, which reads next, finds the end
-            return b""  # noqa: ASYNC910  # it has
-        self._is_drained = len(data) < _RECEIVE_BYTES
-        return data
+        return await self._read(_RECEIVE_BYTES)
 
     async def _read_head(self, max_bytes: int | None) -> bytes | bytearray:
         """Read the answer to the handshake, and not a byte of what follows it."""
@@ -141,18 +146,9 @@ def _readable_by_hand(stream: trio.abc.Stream) -> trio.socket.SocketType | None:
     return None
 
 
-async def _wait_and_read(sock: trio.socket.SocketType) -> bytes:
-    """Wait for bytes and return them, on the spot.
-
-    The stream's own way is to try first, in vain if the last read took all there was, and
-    to give others a turn once it has something.  Both are time in which a fill lies there.
-    """
-    while True:
-        descriptor = sock.fileno()
-        if descriptor < 0:
-            raise trio.ClosedResourceError
-        await trio.lowlevel.wait_readable(descriptor)
-        try:  # asked anew: it may have been closed meanwhile, and the number be another's
-            return os.read(sock.fileno(), _RECEIVE_BYTES)
-        except BlockingIOError:
-            continue
+def _descriptor(sock: trio.socket.SocketType) -> int:
+    """To be asked for anew after each wait: a closed one's number may be another's by then."""
+    number = sock.fileno()
+    if number < 0:
+        raise trio.ClosedResourceError
+    return number
