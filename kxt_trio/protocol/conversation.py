@@ -37,7 +37,7 @@ from kxt_trio.errors import KXTProtocolError
 
 from .cipher import NoticeCipher, damaged_notice
 from .control import PingPong, Reply, read_control, release_request, subscribe_request
-from .frames import DataFrame, read_data_frame, split_records
+from .frames import FrameHead, read_data_frame, split_records
 from .notices.domestic_stock import read_record
 from .outputs import (
     Complaint,
@@ -167,38 +167,33 @@ class Conversation:
 
     def _receive_notices(self, texts: Sequence[str], received_at: datetime) -> list[Output]:
         """Read data frames; the encrypted ones are decrypted together, which is quicker."""
-        frames = list(map(self._read_frame, texts))
-        plaintexts = iter(self._decrypt(frames))
+        frames: list[tuple[FrameHead, str] | Unreadable] = []
+        locked: list[str] = []
+        for text in texts:
+            try:
+                head, body = read_data_frame(text)
+                if head.tr_id != self._tr_id:
+                    raise KXTProtocolError("data frame: of a TR that was not asked for")
+                if head.encrypted:
+                    if self._cipher is None:
+                        raise KXTProtocolError("encrypted notice: no key is held")
+                    locked.append(body)
+                frames.append((head, body))
+            except KXTProtocolError as exc:
+                frames.append(_unreadable(exc, text))
+        plaintexts = iter(self._cipher.decrypt_all(locked) if self._cipher else ())
         outputs: list[Output] = []
         for text, frame in zip(texts, frames, strict=True):
             if isinstance(frame, Unreadable):
                 outputs.append(frame)
                 continue
-            plaintext = next(plaintexts) if frame.encrypted else frame.body
+            head, body = frame
+            plaintext = next(plaintexts) if head.encrypted else body
             if plaintext is None:
                 outputs.append(_unreadable(damaged_notice(), text))
             else:
-                _read_records(plaintext, frame.count, received_at, outputs)
+                _read_records(plaintext, head.count, received_at, outputs)
         return outputs
-
-    def _read_frame(self, text: str) -> DataFrame | Unreadable:
-        try:
-            frame = read_data_frame(text)
-            if frame.tr_id != self._tr_id:
-                raise KXTProtocolError("data frame: of a TR that was not asked for")
-            if frame.encrypted and self._cipher is None:
-                raise KXTProtocolError("encrypted notice: no key is held")
-        except KXTProtocolError as exc:
-            return _unreadable(exc, text)
-        return frame
-
-    def _decrypt(self, frames: list[DataFrame | Unreadable]) -> list[str | None]:
-        """The plain texts of the encrypted ones among them."""
-        if self._cipher is None:
-            return []
-        return self._cipher.decrypt_all(
-            [frame.body for frame in frames if isinstance(frame, DataFrame) and frame.encrypted]
-        )
 
     def _receive_control(self, text: str) -> list[Output]:
         try:

@@ -20,7 +20,7 @@ import attrs
 
 from kxt_trio.errors import KXTProtocolError
 
-__all__ = ["DataFrame", "read_data_frame", "split_records"]
+__all__ = ["FrameHead", "read_data_frame", "split_records"]
 
 _PARTS = 4
 _COUNT_DIGITS = 3
@@ -30,18 +30,17 @@ _COUNT_DIGITS = 3
 _MAX_WIDTH = 40
 
 
-@attrs.define
-class DataFrame:
-    """A data frame taken apart; its body is as it came, encrypted or not."""
+@attrs.frozen
+class FrameHead:
+    """What a data frame says before its body."""
 
     encrypted: bool
     tr_id: str
     count: int
-    body: str = attrs.field(repr=False)
 
 
-def read_data_frame(text: str) -> DataFrame:
-    """Take a data frame apart.
+def read_data_frame(text: str) -> tuple[FrameHead, str]:
+    """Return the head of a data frame, and its body as it came, encrypted or not.
 
     ``encrypted`` follows the leading flag alone: the ``encrypt`` of the reply to the
     subscription says ``N`` for encrypted notices, too (genuine captures).
@@ -56,12 +55,11 @@ def read_data_frame(text: str) -> DataFrame:
             f"data frame: expected {_PARTS} parts between '|', got {len(parts)}"
         )
     flag, tr_id, count, body = parts
-    encrypted, records = _read_head(flag, tr_id, count)
-    return DataFrame(encrypted, tr_id, records, body)
+    return _read_head(flag, tr_id, count), body
 
 
 @lru_cache(maxsize=64)
-def _read_head(flag: str, tr_id: str, count: str) -> tuple[bool, int]:
+def _read_head(flag: str, tr_id: str, count: str) -> FrameHead:
     if flag not in ("0", "1"):
         raise KXTProtocolError("data frame: expected the flag 0 or 1 at the start")
     if not tr_id:
@@ -70,7 +68,7 @@ def _read_head(flag: str, tr_id: str, count: str) -> tuple[bool, int]:
         raise KXTProtocolError(
             f"data frame: expected a count of up to {_COUNT_DIGITS} digits after the TR id"
         )
-    return flag == "1", int(count)
+    return FrameHead(flag == "1", tr_id, int(count))
 
 
 def split_records(plaintext: str, count: int) -> list[list[str]]:
