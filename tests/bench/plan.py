@@ -38,6 +38,9 @@ MEASUREMENTS = (
 #: What takes long is in no more rounds than these.
 _ROUNDS = {"growth": 3, "endurance": 1}
 
+#: What differs most from run to run is measured several times a round, in turns.
+_OFTEN = ("imports", "latency")
+
 
 @dataclass(frozen=True)
 class Sizes:
@@ -53,12 +56,12 @@ class Sizes:
     endurance: int = 1_000_000
     endurance_cycles: int = 2500  # nearly all are of the same eight orders
     endurance_rate: int = 40_000  # that the notices tell of, about what is received
-    imports: int = 3
+    often: int = 3
 
 
 def quick(fills: int) -> Sizes:
     """Return sizes that show that everything runs, and no more."""
-    return Sizes(fills, paced=100, drain=200, streams=(4,), growth=2, endurance=1000, imports=1)
+    return Sizes(fills, paced=100, drain=200, streams=(4,), growth=2, endurance=1000, often=1)
 
 
 @dataclass
@@ -79,9 +82,10 @@ class Bench:
             takes_part = _TAKES_PART.get(name, _everybody)
             if number >= _ROUNDS.get(name, math.inf):
                 continue
-            for person in self._turn(number):
-                if takes_part(person):
-                    self._try(name, person)
+            for turn in range(self.sizes.often if name in _OFTEN else 1):
+                for person in self._turn(number + turn):
+                    if takes_part(person):
+                        self._try(name, person)
 
     def _turn(self, number: int) -> Iterator[Contestant]:
         everybody = list(self.people.values())
@@ -124,10 +128,9 @@ class Bench:
         self._note(person, decode_us=seen["us"], alone_us=seen.get("alone_us", seen["us"]))
 
     def _imports(self, person: Contestant) -> None:
-        for _ in range(self.sizes.imports):
-            bare = _time_python(person.python, "pass")
-            taken = _time_python(person.python, IMPORTS[person.library])
-            self._note(person, import_ms=(taken - bare) * 1e3)
+        bare = _time_python(person.python, "pass")
+        taken = _time_python(person.python, IMPORTS[person.library])
+        self._note(person, import_ms=(taken - bare) * 1e3)
 
     def _burst(self, person: Contestant) -> None:
         seen = self.stage.measure(person, self._spec())
