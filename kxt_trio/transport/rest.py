@@ -167,6 +167,7 @@ class RestClient:
             headers=request.headers(keys.app_key, keys.app_secret, token.access_token, after),
         )
         response = call.response
+        await trio.lowlevel.checkpoint()  # all this takes long; a fill may have come meanwhile
         try:
             reader = PageReader(response.status_code, response.headers, response.content)
         except KXTError as exc:
@@ -174,16 +175,17 @@ class RestClient:
                 self._pacer.slow_down()
             raise
         while reader.read_rows(_ROWS):  # noqa: ASYNC110  # it waits for nothing
-            await trio.lowlevel.checkpoint()  # a fill may have come
+            await trio.lowlevel.checkpoint()
         return TimedPage(reader.page(), call.asked_at, call.answered_at)
 
     async def _call(self, method: str, path: str, **content: Any) -> _Call:
+        request = self._http.build_request(method, path, **content)
         await self._pacer.turn()
         asked_at = trio.current_time()
         host = self._http.base_url.host
         try:
             with trio.fail_after(_PHASES * self._timeout):
-                response = await self._http.request(method, path, **content)
+                response = await self._http.send(request)
         except (httpx.TimeoutException, trio.TooSlowError) as exc:
             raise KXTTimeoutError(f"no answer from {host}{path}") from exc
         except httpx.HTTPError as exc:
