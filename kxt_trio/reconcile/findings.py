@@ -89,6 +89,11 @@ class Deliver:
         """Won a share; the average where the fill is several executions in one."""
         return Decimal(self.amount) / self.quantity
 
+    @property
+    def cumulative_quantity(self) -> int | None:
+        """Shares of the order filled so far, this fill included; None if not known."""
+        return None if self.provisional else self.end
+
 
 @attrs.frozen(kw_only=True)
 class Correct:

@@ -117,7 +117,7 @@ class Translation:
 
     def fill(self, found: Deliver) -> FillEvent:
         """The event of a fill that the ledger delivers."""
-        counted = None if found.provisional else Decimal(found.end)
+        counted = _decimal(found.cumulative_quantity)
         source = found.source
         if isinstance(source, Notice):
             fill = source.payload

@@ -45,7 +45,7 @@ from kxt_trio.protocol.conversation import (
     Subscribed,
     Unreadable,
 )
-from kxt_trio.protocol.frames import read_data_frame
+from kxt_trio.protocol.frames import FrameHead, read_data_frame
 from kxt_trio.protocol.refusals import Advice
 
 VECTORS = [
@@ -304,7 +304,8 @@ def test_every_pingpong(ping: dict[str, str], sent_at: datetime) -> None:
 
 @pytest.mark.parametrize("quote", QUOTES)
 def test_every_quote_frame(quote: dict[str, str]) -> None:
-    frame = read_data_frame(quote["raw"])
-    assert (frame.encrypted, frame.tr_id, frame.count) == (False, quote["tr_id"], 1)
+    head, body = read_data_frame(quote["raw"])
+    assert head == FrameHead(encrypted=False, tr_id=quote["tr_id"], count=1)
+    assert quote["raw"].endswith(f"|{body}")
     [output] = asking("H0STCNI0").receive(quote["raw"], RECEIVED)
     assert isinstance(output, Unreadable)
