@@ -114,7 +114,7 @@ class Connection:
         finally:
             self.link.abort()
 
-    async def _pump(self, children: trio.CancelScope) -> None:
+    async def _pump(self, connection: trio.CancelScope) -> None:
         while self._loss is None:
             try:
                 texts = await self.link.receive()
@@ -122,7 +122,7 @@ class Connection:
                 self._loss = self._lost(ending)
             else:
                 self._loss = self._take(texts)
-        children.cancel(reason="the link ended")
+        connection.cancel(reason="the link ended")
 
     def _take(self, texts: list[str]) -> Loss | None:
         """Act on messages that came together, also on those after the one that ends it."""

@@ -1,7 +1,7 @@
 """The session: one websocket for all streams of a client, kept open and kept subscribed.
 
-One nursery-scoped task owns the loop that connects, subscribes, pumps and connects
-again.  A connection's children, heartbeat and subscriber, live in
+One nursery-scoped task owns the loop that connects, stays and connects again.  A
+connection's children, pump, heartbeat and subscriber, live in
 :mod:`~kxt_trio.connection`; when and whether to try again is :mod:`~kxt_trio.reconnect`.
 """
 

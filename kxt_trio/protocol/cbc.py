@@ -1,6 +1,6 @@
 """AES in CBC mode; the only importer of pycryptodome.
 
-Of the time that the library's ``decrypt()`` takes for a notice, three quarters go into
+Of the time that the library's ``decrypt()`` takes for a notice, more than half goes into
 checking and wrapping what it is given, and a notice that comes alone waits for that.  So
 the C function below it is called here, with memory that is made once.
 
@@ -59,6 +59,7 @@ def _short_way(cipher: Any) -> _Decrypt | None:
             get_raw_buffer,
         )
 
+        # A pointer into the cipher, which must live as long: the function below holds it.
         function, state = raw_cbc_lib.CBC_decrypt, cipher._state.get()  # noqa: SLF001
     except (ImportError, AttributeError):
         return None
@@ -66,7 +67,8 @@ def _short_way(cipher: Any) -> _Decrypt | None:
 
     def decrypt(blocks: bytes) -> bytes:
         size = len(blocks)
-        # The state is the cipher's, so either way goes on where the other stopped.
+        # One state for both ways, so each goes on where the other stopped.  What fails here
+        # fails there, with the library's words.
         if size > _ROOM or function(state, blocks, room, c_size_t(size)):
             plaintext: bytes = cipher.decrypt(blocks)
         else:

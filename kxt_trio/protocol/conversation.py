@@ -1,7 +1,7 @@
 """The state table of one connection.
 
 The session writes what :meth:`Conversation.subscribe` and :meth:`Conversation.release`
-return, hands every text it receives to :meth:`Conversation.receive`, and acts on what
+return, hands the texts it receives to :meth:`Conversation.receive_all`, and acts on what
 comes out.  A conversation is thrown away with its connection, and its key with it.
 
 .. code-block:: text
@@ -192,7 +192,7 @@ class Conversation:
             if plaintext is None:
                 outputs.append(_unreadable(damaged_notice(), text))
             else:
-                _read_records(plaintext, head.count, received_at, outputs)
+                _read_records(plaintext, head.count, text, received_at, outputs)
         return outputs
 
     def _receive_control(self, text: str) -> list[Output]:
@@ -271,12 +271,12 @@ def _ping(message: PingPong, text: str) -> Ping:
 
 
 def _read_records(
-    plaintext: str, count: int, received_at: datetime, outputs: list[Output]
+    plaintext: str, count: int, frame: str, received_at: datetime, outputs: list[Output]
 ) -> None:
     try:
         records = split_records(plaintext, count)
     except KXTProtocolError as exc:
-        outputs.append(_unreadable(exc, plaintext))
+        outputs.append(_unreadable(exc, plaintext or frame))
         return
     for record in records:
         try:

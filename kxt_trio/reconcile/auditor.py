@@ -10,6 +10,7 @@ more rarely; live fills do not wait for it.
 from __future__ import annotations
 
 import logging
+import math
 import operator
 from collections.abc import Awaitable, Callable
 from datetime import date, datetime, timedelta
@@ -104,8 +105,7 @@ class Auditor:
         self._seems_verified = False
         self._verdicts = 0
         self._link = 0
-        self._received: datetime | None = None
-        self._received_wall = 0.0
+        self._arrived_at, self._arrived_wall = -math.inf, 0.0
 
     async def load(self) -> None:
         """Go on from what was recorded; before anything else."""
@@ -116,10 +116,10 @@ class Auditor:
     def take(self, event: FillEvent | OrderLifecycleEvent, at: float) -> None:
         """Count an event that came ``at``; it comes out again, when it is due, numbered."""
         if isinstance(event, FillEvent):
-            received = event.received_at or self._now()
-            if received is not self._received:  # the same of all that came together
-                self._received, self._received_wall = received, self._wall_of(received)
-            self._tell(self._translation.notice(event, at, self._received_wall))
+            if at != self._arrived_at:  # one moment for all that came together
+                self._arrived_at = at
+                self._arrived_wall = self._wall_of(event.received_at or self._now())
+            self._tell(self._translation.notice(event, at, self._arrived_wall))
             return
         seen = self._translation.order_seen(event, at)
         if seen is not None:

@@ -94,7 +94,7 @@ class OrderKey:
     account: str
     trade_date: date
     number: str = attrs.field(converter=_normalised)
-    #: As it stands in every fill's id.
+    #: As it stands in every fill's id; as unmistakable, and quicker to look up.
     text: str = attrs.field(
         init=False, eq=False, repr=False, default=attrs.Factory(_written, takes_self=True)
     )

@@ -33,6 +33,7 @@ class Wire(trio.abc.Stream):
         self._head = b""
         self._surplus: bytes | bytearray = b""
         self._socket = _readable_by_hand(stream)
+        #: The socket, if the last read took all there was.
         self._drained: trio.socket.SocketType | None = None
         self._hand_over, self._handed_over = trio.open_memory_channel[bytes](math.inf)
         self.last_received_at: float = trio.current_time()
@@ -62,9 +63,10 @@ class Wire(trio.abc.Stream):
                     # there was, and to give others a turn once it has something.  Both are
                     # time in which a fill lies there, as is each caller between here and it.
                     await trio.lowlevel.wait_readable(_descriptor(self._drained))
-                    data = self._note(os.read(_descriptor(self._drained), _RECEIVE_BYTES))
-            except BlockingIOError:  # somebody else has taken them
-                continue
+                    came = _read_at_once(self._drained)
+                    if came is None:
+                        continue
+                    data = self._note(came)
             except Exception:  # noqa: BLE001  # the library, which reads next, finds the end
                 data = b""
             self._drained = self._socket if len(data) < _RECEIVE_BYTES else None
@@ -144,6 +146,14 @@ def _readable_by_hand(stream: trio.abc.Stream) -> trio.socket.SocketType | None:
     if isinstance(stream, trio.SocketStream) and os.name == "posix":
         return stream.socket
     return None
+
+
+def _read_at_once(sock: trio.socket.SocketType) -> bytes | None:
+    """Return what has come; None if somebody else has taken it."""
+    try:
+        return os.read(_descriptor(sock), _RECEIVE_BYTES)
+    except BlockingIOError:
+        return None
 
 
 def _descriptor(sock: trio.socket.SocketType) -> int:

@@ -14,7 +14,7 @@ from contestants import IMPORTS, OURS, PYTHON_KIS, UNAUDITED, Contestant
 from fills import REAL
 from stage import BenchError, Stage
 
-#: figure -> contestant -> one value for each round
+#: figure -> contestant -> a value for each time that it was measured
 Figures: TypeAlias = dict[str, dict[str, list[float]]]
 
 _MIB = 1024 * 1024
@@ -77,7 +77,7 @@ class Bench:
     remarks: list[str] = field(default_factory=list)
 
     def round(self, number: int) -> None:
-        """Measure everything once; who begins changes from round to round."""
+        """Measure everything, some of it several times; who begins changes each time."""
         for name in self.wanted:
             takes_part = _TAKES_PART.get(name, _everybody)
             if number >= _ROUNDS.get(name, math.inf):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import Crypto
@@ -61,6 +63,29 @@ def test_a_version_that_was_not_tried_is_used_by_its_public_way(
 
 def test_without_the_private_names_it_is_the_public_way() -> None:
     assert cbc._short_way(object()) is None
+
+
+@pytest.mark.parametrize("without", ["", "cffi"])
+def test_by_way_of_cffi_and_without_it(without: str) -> None:
+    """The library takes cffi where there is one, and ctypes otherwise."""
+    code = f"""
+import sys
+if {without!r}:
+    sys.modules[{without!r}] = None
+from Crypto.Util import _raw_api
+from kxt_trio.protocol.cbc import decryptor
+print(_raw_api.backend)
+decrypt = decryptor({KEY!r}, {IV!r})
+print(decrypt.__module__)
+print((decrypt({KEY!r}) + decrypt({KEY!r})).hex())
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    backend, module, plaintext = ran.stdout.split()
+    assert backend == ("ctypes" if without else "cffi")
+    assert module == cbc.__name__
+    assert plaintext == public(KEY + KEY).hex()
 
 
 def test_half_a_block_is_refused_as_by_the_library() -> None:

@@ -182,11 +182,23 @@ def test_what_comes_together_is_read_in_order_whatever_is_between() -> None:
     ]
 
 
+def test_notices_alone_are_read_in_order_the_damaged_between_them() -> None:
+    texts = [encrypted(FILL), encrypted("x")[:-4], "1|H0STCNI9|001|aGk=", plain(FILL)]
+    outputs = live().receive_all([*texts, encrypted(FILL)], RECEIVED)
+    assert [type(output) for output in outputs] == [
+        FillEvent,
+        Unreadable,
+        Unreadable,
+        FillEvent,
+        FillEvent,
+    ]
+
+
 def test_a_text_that_changes_the_state_waits_for_those_before_it() -> None:
     """Whoever takes the fill still sees whose it is, though the end came with it."""
     conversation = live()
-    outputs = conversation.receive_all(
-        [encrypted(FILL), reply("0", "OPSP0001"), SUCCESS], RECEIVED
+    outputs = iter(
+        conversation.receive_all([encrypted(FILL), reply("0", "OPSP0001"), SUCCESS], RECEIVED)
     )
     assert isinstance(next(outputs), FillEvent)
     assert (conversation.hts_id, conversation.state) == ("htsuser1", State.LIVE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from contextlib import closing
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import attrs
 import pytest
@@ -211,6 +211,23 @@ async def test_verified_means_on_disk(autojump_clock, tmp_path):
             await fills.wait_verified()
             assert recovered() == 1
             assert brief([await fills.receive()]) == [(RECOVERED, 10, 1000)]
+
+
+@pytest.mark.parametrize("hours", [-5, 1, 5])
+async def test_how_late_a_notice_is_goes_by_the_brokers_clock(hours, autojump_clock, caplog):
+    async with FakeKIS() as kis:
+
+        def now() -> datetime:
+            return kis.now + timedelta(hours=hours)
+
+        network = attrs.evolve(kis.network, now=now)
+        async with verified(kis, network=network) as fills:
+            kis.fill(order_of(kis), quantity=5)
+            assert brief([await fills.receive()]) == [(LIVE, 5, 500)]
+            figures = fills.statistics()
+            assert figures.stream_lag == D
+            assert figures.clock_offset == pytest.approx(-hours * 3600, abs=2)
+    assert "late_notice" not in caplog.text
 
 
 @pytest.mark.parametrize("hours", [-24, 1, 15, 24])

@@ -64,7 +64,8 @@ def test_numbers_name_orders_of_their_day_only():
 
 
 def test_padding_does_not_make_another_order():
-    assert OrderKey("real", "x", TODAY, "45793") == OrderKey("real", "x", TODAY, "0000045793")
+    short, padded = (OrderKey("real", "x", TODAY, text) for text in ("45793", "0000045793"))
+    assert (short, short.text) == (padded, padded.text)
 
 
 def test_days_that_are_settled_are_forgotten_after_a_while(desk):

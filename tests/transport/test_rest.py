@@ -179,7 +179,7 @@ async def test_a_long_page_holds_up_nobody(monkeypatch):
         environment=Environment.REAL,
     )
     token = Token("token", datetime.max.replace(tzinfo=UTC))
-    turns, turns_at_read = 0, []
+    turns, turn_of_answer, turns_at_read = 0, [], []
 
     async def take_turns() -> None:
         nonlocal turns
@@ -188,20 +188,32 @@ async def test_a_long_page_holds_up_nobody(monkeypatch):
             await trio.lowlevel.checkpoint()
 
     class Noting(PageReader):
+        def __init__(self, *answer: Any) -> None:
+            turns_at_read.append(turns)
+            super().__init__(*answer)
+
         def read_rows(self, most: int) -> bool:
             turns_at_read.append(turns)
             return super().read_rows(most)
 
     monkeypatch.setattr(rest, "PageReader", Noting)
-    transport = answering(200, {"rt_cd": "0", "output1": [row] * 100})
+
+    async def answer(_: HttpRequest) -> HttpResponse:
+        await trio.lowlevel.checkpoint()
+        turn_of_answer.append(turns)
+        body = json.dumps({"rt_cd": "0", "output1": [row] * 100}).encode()
+        return HttpResponse(200, body)
+
+    transport = respond_with(answer)
     async with open_rest_client(CREDENTIALS, URL, transport=transport, timeout=5) as client:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(take_turns)
             timed = await client.ask_daily_orders(question, token)
             nursery.cancel_scope.cancel()
     assert len(timed.page.rows) == 100
-    assert len(turns_at_read) == 10
-    assert turns_at_read[-1] - turns_at_read[0] >= 8  # one each time, but for who is first
+    assert len(turns_at_read) == 1 + 25
+    assert turns_at_read[0] > turn_of_answer[0]
+    assert turns_at_read[-1] - turns_at_read[0] >= 23  # one each time, but for who is first
 
 
 # -- faults of the network --------------------------------------------------------------

@@ -118,6 +118,26 @@ async def test_an_answer_without_the_end_of_its_head_is_the_librarys_for_good(pa
     assert await wire.receive_texts() == []
 
 
+class Faulty(trio.abc.ReceiveStream):
+    """Any stream will do, and somebody else's may raise anything."""
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        await trio.lowlevel.checkpoint()
+        raise BlockingIOError
+
+    async def aclose(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+
+async def test_a_stream_that_fails_is_the_librarys_to_judge():
+    wire = Wire(trio.StapledStream(memory_stream_pair()[0], Faulty()), TextLane(LIMIT))
+    wire._head = HEAD
+    with trio.fail_after(1):
+        assert await wire.receive_texts() == []
+    with pytest.raises(BlockingIOError):
+        await wire.receive_some(4096)
+
+
 # -- over sockets alone -------------------------------------------------------------------
 
 
