@@ -53,26 +53,27 @@ def _short_way(cipher: Any) -> _Decrypt | None:
         return None
     try:
         from Crypto.Cipher._mode_cbc import raw_cbc_lib  # noqa: PLC0415  # may not be there
-        from Crypto.Util._raw_api import (  # noqa: PLC0415
-            c_size_t,
-            create_string_buffer,
-            get_raw_buffer,
-        )
+        from Crypto.Util import _raw_api  # noqa: PLC0415
 
+        raw: Any = _raw_api
+        room, take_raw, c_size = (
+            raw.create_string_buffer(_ROOM),
+            raw.get_raw_buffer,
+            raw.c_size_t,
+        )
         # A pointer into the cipher, which must live as long: the function below holds it.
         function, state = raw_cbc_lib.CBC_decrypt, cipher._state.get()  # noqa: SLF001
     except (ImportError, AttributeError):
         return None
-    room = create_string_buffer(_ROOM)
 
     def decrypt(blocks: bytes) -> bytes:
         size = len(blocks)
         # One state for both ways, so each goes on where the other stopped.  What fails here
         # fails there, with the library's words.
-        if size > _ROOM or function(state, blocks, room, c_size_t(size)):
+        if size > _ROOM or function(state, blocks, room, c_size(size)):
             plaintext: bytes = cipher.decrypt(blocks)
         else:
-            plaintext = get_raw_buffer(room)[:size]
+            plaintext = take_raw(room)[:size]
         return plaintext
 
     return decrypt
