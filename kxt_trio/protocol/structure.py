@@ -5,7 +5,7 @@ The broker writes an absent text as nothing at all, as ``""`` or as the literal
 that ends here: a ``str | None`` field is a text with something in it, or None.
 
 The broker's objects are a few texts each.  cattrs, which reads events, would be imported
-for these alone and take a megabyte and a twentieth of a second of every client's start.
+for these alone and take a megabyte of every client's memory.
 """
 
 from __future__ import annotations
