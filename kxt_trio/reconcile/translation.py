@@ -55,16 +55,16 @@ class Translation:
     def notice(self, fill: FillEvent, at: float, wall: float) -> Notice:
         """A live fill, received ``at`` on trio's clock and ``wall`` on the broker's."""
         report = fill.report
-        occurred_at, ordered = report.occurred_at, fill.order_quantity
+        occurred_at = report.occurred_at
         return Notice(
-            self._key(report.order_ref.order_id, occurred_at.date()),
-            int(report.quantity),
-            _amount(report.price),
-            int(wall_time(occurred_at)),
-            at,
-            wall,
-            None if ordered is None else int(ordered),
-            fill,
+            order=self._key(report.order_ref.order_id, occurred_at.date()),
+            quantity=int(report.quantity),
+            price=_amount(report.price),
+            executed_at=int(wall_time(occurred_at)),
+            received_at=at,
+            received_wall=wall,
+            order_quantity=_shares(fill.order_quantity),
+            payload=fill,
         )
 
     def order_seen(self, event: OrderLifecycleEvent, at: float) -> OrderSeen | None:

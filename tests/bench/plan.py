@@ -61,7 +61,7 @@ class Sizes:
 
 def quick(fills: int) -> Sizes:
     """Return sizes that show that everything runs, and no more."""
-    return Sizes(fills, paced=100, drain=200, streams=(4,), growth=2, endurance=1000, often=1)
+    return Sizes(fills, paced=100, drain=200, streams=(4,), growth=2, endurance=1000, often=2)
 
 
 @dataclass
